@@ -1,0 +1,1 @@
+"""The settings file: its schema, its loading and its secrets."""

@@ -1,0 +1,1 @@
+"""What instruments say: wire formats, links and drivers."""

@@ -1,0 +1,1 @@
+"""Signal processing of physiological waveforms: arrays in, arrays and reasons out."""

@@ -1,0 +1,1 @@
+"""The service of an exam room's computer: time, tasks, identity, storage and network."""
