@@ -1,0 +1,55 @@
+"""Every exception a driver, a link or a format may let escape.
+
+DriverError
+├── LinkError           the cable, radio or port; retry with back-off
+│   ├── LinkNotFound    nothing at that address (yet)
+│   ├── LinkRefused     it is there and the system will not let us: permission, port in use
+│   └── LinkLost        it was open and went away
+├── DeviceMismatch      something answers, but not the configured instrument; do not retry
+├── WriteNotPermitted   a write outside what the settings grant; a fault in the driver or the settings
+├── SettingsError       the options table is wrong; do not retry
+└── FormatError         a file is not what a reader accepts: the offset and the reason
+
+Bad bytes on a stream are not an exception: a decoder returns them as ``Skipped``.
+"""
+
+
+class DriverError(Exception):
+    """Base of the tree above."""
+
+
+class LinkError(DriverError):
+    """The path to the instrument failed; a later attempt may succeed."""
+
+
+class LinkNotFound(LinkError):  # noqa: N818 - reads as a state, as FileNotFoundError's family does
+    """There is nothing at that address."""
+
+
+class LinkRefused(LinkError):  # noqa: N818 - a state
+    """The system refuses the link; the message says what to do."""
+
+
+class LinkLost(LinkError):  # noqa: N818 - a state
+    """The link was open and is gone; also the end of a recording."""
+
+
+class DeviceMismatch(DriverError):  # noqa: N818 - a state
+    """Something answers that is not the configured instrument."""
+
+
+class WriteNotPermitted(DriverError):  # noqa: N818 - a state
+    """A driver tried to write what its settings do not grant."""
+
+
+class SettingsError(DriverError):
+    """An instrument's options are wrong; the message names the key and the remedy."""
+
+
+class FormatError(DriverError):
+    """A file cannot be read: `offset` in bytes and `reason`."""
+
+    def __init__(self, reason: str, offset: int) -> None:
+        super().__init__(f"{reason} (at byte {offset})")
+        self.reason = reason
+        self.offset = offset

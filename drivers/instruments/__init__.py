@@ -1,0 +1,1 @@
+"""One module an instrument family: what its frames mean."""

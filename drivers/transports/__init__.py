@@ -1,0 +1,1 @@
+"""All the waiting: ports, sockets, recordings."""

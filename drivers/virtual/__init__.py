@@ -1,0 +1,1 @@
+"""The other half: virtual instruments that speak the same bytes."""
