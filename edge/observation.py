@@ -1,0 +1,163 @@
+"""A measurement that is somebody's: what goes to the record system, and under which names.
+
+Only `edge` knows whose value it is. A result is made when a measurement is accepted for a patient;
+from then on its id and its content hash never change.
+"""
+
+import hashlib
+from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
+
+from drivers.model import Instant, InstrumentId, Kind, Measurement
+
+
+class Origin(StrEnum):
+    """Who made a value. Derived never hides, overwrites or looks like measured."""
+
+    MEASURED = "measured"  # by the instrument
+    DERIVED = "derived"  # by us, from a waveform
+    ENTERED = "entered"  # by a person
+
+
+class Moment(Struct, frozen=True):
+    """An `Instant` that can be journaled: monotonic times compare only within one era."""
+
+    wall_ns: int
+    mono_ns: int
+    trusted: bool
+    era: str
+
+    @staticmethod
+    def of(instant: Instant, era: str) -> "Moment":
+        """Return the instant with the era it belongs to."""
+        return Moment(instant.wall_ns, instant.mono_ns, instant.trusted, era)
+
+
+class Subject(Struct, frozen=True):
+    """The patient as the record system named them; kept apart from the journal so it can be erased.
+
+    `reference` is the record system's own, as in ``Patient/123``; a hub never makes one. `display`
+    are the two identifiers a person compares (name, birth date).
+    """
+
+    reference: str
+    display: tuple[str, str]
+
+
+class Association(Struct, frozen=True):
+    """Who was in the room: from when, to when, how it was established and by whom."""
+
+    id: str
+    subject: str  # key of the side table, not the patient
+    method: "Method"
+    person: str  # the operator who is answerable, as the record system knows them
+    verified: bool
+    opened: Moment
+    closed: Moment | None = None
+
+
+class Method(StrEnum):
+    """How a patient was identified (IHE PCIM: method of data capture)."""
+
+    SCAN = "scan"
+    RECORD_SYSTEM = "record-system"
+    ROOM_LIST = "room-list"
+    DEMO = "demo"
+
+
+class Timing(Struct, frozen=True):
+    """When a measurement was made, and how sure that is."""
+
+    wall_ns: int
+    trusted: bool
+    error_s: float
+    device_local: str | None = None  # the instrument's own time, ISO 8601 without zone
+    device_offset_s: float | None = None
+    device_resolution_s: float | None = None
+
+
+class Provenance(Struct, frozen=True):
+    """Which hub, software and raw bytes a result came from, and who took or confirmed it."""
+
+    hub: str
+    software: str
+    raw_sha256: str
+    person: str | None
+    method: str
+
+
+class Space(StrEnum):
+    """Where a result may be filed; a production record system refuses the other two."""
+
+    PRODUCTION = "production"
+    DEMO = "demo"
+    REPLAY = "replay"
+
+
+class Correction(Struct, frozen=True):
+    """The result a correction withdraws; sent only after that one's receipt."""
+
+    result_id: str
+    reason: str
+
+
+class AssociatedMeasurement(Struct, frozen=True):
+    """A measurement with its patient: one result, one bundle, one receipt."""
+
+    result_id: str
+    space: Space
+    measurement: Measurement
+    origin: Origin
+    subject: Subject
+    association: Association
+    timing: Timing
+    device: InstrumentId
+    provenance: Provenance
+    corrects: Correction | None = None
+
+
+Result = AssociatedMeasurement
+
+
+def content_sha256(result: Result) -> str:
+    """Hash what a chart would show: patient, kind, readings, time, and whether it is withdrawn.
+
+    Two bundles with one result id and different hashes are different claims, and a refusal.
+    """
+    content = (
+        result.subject.reference,
+        result.measurement.kind,
+        [(r.metric, r.value, r.unit, r.status) for r in result.measurement.readings],
+        result.timing.wall_ns // 1_000_000,  # what the bundle says: milliseconds
+        result.corrects.result_id if result.corrects else None,
+    )
+    return hashlib.sha256(_CANONICAL.encode(content)).hexdigest()
+
+
+def content_result_id(measurement: Measurement, device: InstrumentId) -> str | None:
+    """Return the hub-independent id of a measurement the instrument can tell from all its others.
+
+    That takes a proven instrument (a serial number) and its own time or sequence; None otherwise,
+    and then the place in the journal names the result (`journal_result_id`).
+    """
+    if device.serial is None or (measurement.device_time is None and measurement.sequence is None):
+        return None
+    stamp = measurement.device_time.local.isoformat() if measurement.device_time else None
+    who = (device.driver, device.model, device.serial)
+    parts = (who, measurement.kind, stamp, measurement.sequence, measurement.raw)
+    return hashlib.sha256(_CANONICAL.encode(parts)).hexdigest()
+
+
+def journal_result_id(journal: str, sequence: int) -> str:
+    """Return the id of a result named by its place in one journal."""
+    return f"{journal}.{sequence}"
+
+
+def kind_of(result: Result) -> Kind:
+    """Return the kind, which is the topic level."""
+    return result.measurement.kind
+
+
+_CANONICAL = msgspec.json.Encoder(order="deterministic")

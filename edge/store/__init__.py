@@ -1,0 +1,1 @@
+"""One SQLite file behind one writer thread: journal, raw bytes, patients, waveforms, outbox."""
