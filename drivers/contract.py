@@ -6,6 +6,7 @@ may acknowledge to the instrument what it has emitted. Decoders are pure and nev
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
@@ -22,6 +23,21 @@ class Write(StrEnum):
     FETCH = "fetch"  # ask for a result or for stored records
     START_MEASUREMENT = "start-measurement"
     DELETE_RECORDS = "delete-records"
+
+
+@dataclass(frozen=True, slots=True)
+class SerialLine:
+    """Line settings of a serial instrument; software flow control is always off."""
+
+    baud: int = 9600
+    bits: int = 8
+    parity: str = "N"
+    stop: int = 1
+
+    @property
+    def bits_per_byte(self) -> int:
+        """How many bit times one byte takes, start bit included."""
+        return 1 + self.bits + (self.parity != "N") + self.stop
 
 
 class Frame(Protocol):

@@ -7,6 +7,7 @@ DriverError
 │   └── LinkLost        it was open and went away
 ├── DeviceMismatch      something answers, but not the configured instrument; do not retry
 ├── WriteNotPermitted   a write outside what the settings grant; a fault in the driver or the settings
+├── ReplayMismatch      a driver writes something else than the recording says was written
 ├── SettingsError       the options table is wrong; do not retry
 └── FormatError         a file is not what a reader accepts: the offset and the reason
 
@@ -40,6 +41,10 @@ class DeviceMismatch(DriverError):  # noqa: N818 - a state
 
 class WriteNotPermitted(DriverError):  # noqa: N818 - a state
     """A driver tried to write what its settings do not grant."""
+
+
+class ReplayMismatch(DriverError):  # noqa: N818 - a state
+    """What a driver writes is not what was written when the recording was made."""
 
 
 class SettingsError(DriverError):

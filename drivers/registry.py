@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-from drivers.contract import Decoder, Factory, Write
+from drivers.contract import Decoder, Factory, SerialLine, Write
 from drivers.errors import SettingsError
 from drivers.model import Kind, Metric
 
@@ -61,16 +61,6 @@ class Remembers:
     memory: Memory
     settle_s: float
     stream: Stable | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SerialLine:
-    """Line settings of a serial instrument; software flow control is always off."""
-
-    baud: int = 9600
-    bits: int = 8
-    parity: str = "N"
-    stop: int = 1
 
 
 @dataclass(frozen=True, slots=True)
