@@ -1,0 +1,126 @@
+"""Whether a measurement was provably made while a patient was associated with the room.
+
+The whole span of the measurement, from the earliest moment its act can have begun to the latest it
+can have ended, must lie inside the association. How far back the span reaches is a question of the
+instrument's memory:
+
+LIVE        it reports what it measures: the span is `settle_s` before the bytes came
+STICKY      it repeats: only a change counts, and the act began at most `settle_s` before the last
+            sighting of the previous value
+STAMPED     its own time, placed on the hub's monotonic clock by its age, widened by the clock's
+            resolution and the error of the comparison
+SEQUENCED   a record number higher than one seen in the association: as a change of STICKY
+BLIND       proves nothing
+
+A measurement that carries a device time or says that it comes from memory is judged as STAMPED
+whatever the instrument usually is. What cannot be proven is quarantined, never guessed.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from drivers.model import Flag
+from drivers.registry import Memory
+from edge.clock import NS
+from edge.events import Measured
+from edge.observation import Association, Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The widest stretch of hub time in which the act of measuring can lie."""
+
+    start: Moment
+    end: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Unprovable:
+    """Why nobody can say when a measurement was made."""
+
+    reason: str
+
+
+Verdict: TypeAlias = Span | Unprovable
+
+BLIND = Unprovable("the instrument stores values without a time")
+FIRST_SEEN = Unprovable("first value seen from an instrument that repeats its last one")
+NO_TIME = Unprovable("a stored value without a time")
+NEVER_COMPARED = Unprovable("the instrument's clock was not compared with ours in this session")
+FROM_THE_FUTURE = Unprovable("the instrument's clock puts the value in the future")
+OTHER_BOOT = "the hub restarted in between and its clock was not synchronised"
+BEFORE = "it may have begun before the patient was identified"
+AFTER = "it may have ended after the visit"
+
+
+def judged_as(event: Measured) -> Memory:
+    """Return the memory class this one measurement is judged by."""
+    stored = (
+        event.measurement.device_time is not None or Flag.FROM_MEMORY in event.measurement.flags
+    )
+    return Memory.STAMPED if stored and event.memory is Memory.LIVE else event.memory
+
+
+def span_of(event: Measured) -> Verdict:
+    """Return when the measurement can have been made, or why that cannot be known."""
+    match judged_as(event):
+        case Memory.LIVE:
+            return Span(_earlier(event.at, event.settle_s), event.at)
+        case Memory.STICKY | Memory.SEQUENCED:
+            if event.unchanged_until is None:
+                return FIRST_SEEN
+            return Span(_earlier(event.unchanged_until, event.settle_s), event.at)
+        case Memory.STAMPED:
+            return _stamped(event)
+        case Memory.BLIND:
+            return BLIND
+
+
+def why_outside(event: Measured, association: Association) -> str | None:
+    """Return None when the measurement is provably inside the association, else the reason."""
+    span = span_of(event)
+    if isinstance(span, Unprovable):
+        return span.reason
+    began = _since(association.opened, span.start)
+    if began is None:
+        return OTHER_BOOT
+    if began < 0:
+        return BEFORE
+    if association.closed is None:
+        return None
+    ended = _since(span.end, association.closed)
+    if ended is None:
+        return OTHER_BOOT
+    return AFTER if ended < 0 else None
+
+
+def _stamped(event: Measured) -> Verdict:
+    time = event.measurement.device_time
+    if time is None:
+        return NO_TIME
+    if time.age_s is None:
+        return NEVER_COMPARED
+    slack = time.age_error_s + time.resolution_s
+    if time.age_s + slack < 0:
+        return FROM_THE_FUTURE
+    start = _earlier(event.at, time.age_s + slack + event.settle_s)
+    end = _earlier(event.at, max(0.0, time.age_s - slack))
+    return Span(start, end)
+
+
+def _earlier(moment: Moment, seconds: float) -> Moment:
+    back = round(seconds * NS)
+    return Moment(moment.wall_ns - back, moment.mono_ns - back, moment.trusted, moment.era)
+
+
+def _since(earlier: Moment, later: Moment) -> int | None:
+    """Return nanoseconds from one moment to the other, None when no common clock tells.
+
+    Within an era the monotonic clock is right whatever the wall clock did; across a reboot only
+    two synchronised wall times compare.
+    """
+    if earlier.era == later.era:
+        return later.mono_ns - earlier.mono_ns
+    if earlier.trusted and later.trusted:
+        return later.wall_ns - earlier.wall_ns
+    return None

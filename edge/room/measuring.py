@@ -1,0 +1,63 @@
+"""What a measurement is to the people in the room, at the moment it becomes durable."""
+
+from msgspec.structs import replace
+
+from edge.association import why_outside
+from edge.events import Confirm, Measured
+from edge.observation import Origin, content_result_id, journal_result_id
+from edge.room.state import Item, ItemState, RoomState, put
+
+NOBODY = "nobody is identified"
+UNVERIFIED = "the identity is not verified"
+NO_VALUE = "no value"
+NOT_SENT = "derived values are not sent from here"
+
+STORED_MAX = 4096  # more than the memories of all instruments of a room together
+
+
+def measured(state: RoomState, sequence: int, event: Measured) -> RoomState:
+    """Judge a new measurement; one that was seen before, stored or repeated, changes nothing."""
+    by_content = content_result_id(event.measurement, event.identity)
+    if by_content is not None and by_content in state.stored:
+        return state
+    value, key = _fingerprint(event), _source(event)
+    repeated = event.unchanged_until is None and state.last_values.get(key) == value
+    state = replace(state, last_values=state.last_values.put(key, value), last_activity=event.at)
+    if by_content is not None:
+        state = replace(state, stored=(*state.stored, by_content)[-STORED_MAX:])
+    result_id = by_content or journal_result_id(state.journal, sequence)
+    item = _judged(state, Item(sequence, event, ItemState.SHOWN, result_id))
+    if item.state is ItemState.QUARANTINED and repeated and by_content is None:
+        return state  # an instrument that repeats its last value, after a replug or a restart
+    return put(state, item)
+
+
+def released(state: RoomState, item: Item) -> Item:
+    """Return an item that is provably this patient's, as the site's policy has it go on."""
+    auto = state.policy.confirm is Confirm.AUTO
+    return replace(item, state=ItemState.ACCEPTED if auto else ItemState.OFFERED, reason="")
+
+
+def _judged(state: RoomState, item: Item) -> Item:
+    event, association = item.event, state.association
+    if not event.measurement.has_value:
+        return replace(item, reason=NO_VALUE)
+    if event.origin is Origin.DERIVED and not state.policy.publish_derived:
+        return replace(item, reason=NOT_SENT)
+    if association is None:
+        return replace(item, state=ItemState.HELD, reason=NOBODY)
+    outside = why_outside(event, association)
+    if outside is not None:
+        return replace(item, state=ItemState.QUARANTINED, reason=outside)
+    item = replace(item, association=association.id)
+    if not association.verified:
+        return replace(item, state=ItemState.HELD, reason=UNVERIFIED)
+    return released(state, item)
+
+
+def _source(event: Measured) -> str:
+    return f"{event.instrument}/{event.measurement.kind}/{event.origin}"
+
+
+def _fingerprint(event: Measured) -> str:
+    return ";".join(f"{r.metric}={r.value}/{r.status}" for r in event.measurement.readings)
