@@ -1,0 +1,96 @@
+"""The shape of a hub's settings file; every key is checked before anything starts.
+
+One hub is one room. `example.toml` beside this file shows every key with its default.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+Seconds = Annotated[float, Meta(gt=0)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class Hub(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who this hub is, and where it keeps what it must not lose."""
+
+    site: Name
+    name: Name
+    state_dir: Path = Path("/var/lib/vitals-edge")
+    space: Literal["production", "demo"] = "production"
+
+
+class Tls(Struct, frozen=True, forbid_unknown_fields=True):
+    """Mutual TLS; the certificate's common name is the hub's name."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+
+class Broker(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where results go."""
+
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    tls: Tls | None = None
+    username: str | None = None
+    password_file: Path | None = None
+    max_packet_bytes: Annotated[int, Meta(ge=65_536)] = 1_048_576
+
+
+class Room(Struct, frozen=True, forbid_unknown_fields=True):
+    """The site's choices about people and values."""
+
+    confirm: Literal["auto", "confirm"] = "confirm"
+    idle_close_s: Seconds = 900.0
+
+
+class Clock(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom to ask whether the wall clock is right, and how long to hold values while it is not."""
+
+    trust: Literal["kernel", "assume"] = "kernel"
+    hold_limit_s: Annotated[float, Meta(ge=0)] = 3600.0
+
+
+class Store(Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds of the database: it refuses loudly when full, and never drops what is unfiled."""
+
+    limit_mib: Annotated[int, Meta(ge=16)] = 2048
+    retention_days: Annotated[float, Meta(ge=0)] = 7.0
+
+
+class Analysis(Struct, frozen=True, forbid_unknown_fields=True):
+    """The process that computes on waveforms; `publish` sends what it derives."""
+
+    enabled: bool = True
+    publish: bool = False
+    memory_mib: Annotated[int, Meta(ge=256)] = 1024
+
+
+class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
+    """One instrument; `options` are checked by the driver's own settings.
+
+    `allow` grants purposes of writing, none by default; `serial` binds to one device.
+    """
+
+    driver: Name
+    link: str
+    allow: tuple[str, ...] = ()
+    serial: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """One hub."""
+
+    hub: Hub
+    broker: Broker = Broker()
+    room: Room = Room()
+    clock: Clock = Clock()
+    store: Store = Store()
+    analysis: Analysis = Analysis()
+    instruments: dict[Name, Instrument] = field(default_factory=dict)
