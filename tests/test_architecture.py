@@ -4,10 +4,12 @@ Layers are import contracts in pyproject.toml; here is what such contracts canno
 """
 
 import ast
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
@@ -165,6 +167,15 @@ def test_a_library_with_one_home_is_imported_nowhere_else(library):
         if contract["type"] == "protected"
     }
     assert library in protected or not importers, "pyproject.toml lacks its protected contract"
+
+
+def test_starting_a_command_loads_only_what_the_command_needs():
+    heavy = {"bleak", "numpy", "paho", "pydicom", "pynetdicom", "scipy", "sqlite3"}
+    code = "import edge.cli, json, sys; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
+    )
+    assert heavy & {name.partition(".")[0] for name in json.loads(done.stdout)} == set()
 
 
 def tracked_text() -> Iterator[tuple[str, str]]:
