@@ -1,0 +1,1 @@
+"""What hub and record system say to each other: topics, messages, their description."""
