@@ -135,9 +135,10 @@ def _time_is_good_enough(state: RoomState, item: Item, now: Moment) -> bool:
     at, synced = item.event.at, state.synchronised
     if at.trusted or (synced is not None and synced.era == at.era):
         return True
-    if at.era != now.era:
-        return now.trusted  # it can never be corrected any more: state it as it is
-    return now.mono_ns - at.mono_ns >= state.policy.clock_limit_s * NS
+    limit_ns = state.policy.clock_limit_s * NS
+    if at.era != now.era:  # the machine was restarted: this time can never be corrected any more
+        return now.trusted or now.mono_ns >= limit_ns
+    return now.mono_ns - at.mono_ns >= limit_ns
 
 
 def _association(state: RoomState, what: Due) -> Association | None:

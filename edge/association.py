@@ -19,7 +19,7 @@ whatever the instrument usually is. What cannot be proven is quarantined, never 
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from drivers.model import Flag
+from drivers.model import Flag, Measurement
 from drivers.registry import Memory
 from edge.clock import NS
 from edge.events import Measured
@@ -53,12 +53,16 @@ BEFORE = "it may have begun before the patient was identified"
 AFTER = "it may have ended after the visit"
 
 
+def is_stored(measurement: Measurement) -> bool:
+    """Tell a measurement out of the instrument's memory from one that is being made."""
+    return measurement.device_time is not None or Flag.FROM_MEMORY in measurement.flags
+
+
 def judged_as(event: Measured) -> Memory:
     """Return the memory class this one measurement is judged by."""
-    stored = (
-        event.measurement.device_time is not None or Flag.FROM_MEMORY in event.measurement.flags
-    )
-    return Memory.STAMPED if stored and event.memory is Memory.LIVE else event.memory
+    if event.memory is Memory.LIVE and is_stored(event.measurement):
+        return Memory.STAMPED
+    return event.memory
 
 
 def span_of(event: Measured) -> Verdict:

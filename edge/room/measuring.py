@@ -2,9 +2,9 @@
 
 from msgspec.structs import replace
 
-from edge.association import why_outside
+from edge.association import Unprovable, span_of, why_outside
 from edge.events import Confirm, Measured
-from edge.observation import Origin, content_result_id, journal_result_id
+from edge.observation import Association, Origin, content_result_id, journal_result_id
 from edge.room.state import Item, ItemState, RoomState, put
 
 NOBODY = "nobody is identified"
@@ -39,20 +39,29 @@ def released(state: RoomState, item: Item) -> Item:
 
 
 def _judged(state: RoomState, item: Item) -> Item:
-    event, association = item.event, state.association
+    event = item.event
     if not event.measurement.has_value:
         return replace(item, reason=NO_VALUE)
     if event.origin is Origin.DERIVED and not state.policy.publish_derived:
         return replace(item, reason=NOT_SENT)
+    unproven = _unproven(event, state.association)
+    if unproven is not None:
+        return replace(item, state=ItemState.QUARANTINED, reason=unproven)
+    association = state.association
     if association is None:
         return replace(item, state=ItemState.HELD, reason=NOBODY)
-    outside = why_outside(event, association)
-    if outside is not None:
-        return replace(item, state=ItemState.QUARANTINED, reason=outside)
     item = replace(item, association=association.id)
     if not association.verified:
         return replace(item, state=ItemState.HELD, reason=UNVERIFIED)
     return released(state, item)
+
+
+def _unproven(event: Measured, association: Association | None) -> str | None:
+    """Return why nobody can say when, or in whose visit, it was measured; None if one can."""
+    if association is not None:
+        return why_outside(event, association)
+    span = span_of(event)
+    return span.reason if isinstance(span, Unprovable) else None
 
 
 def _source(event: Measured) -> str:

@@ -1,0 +1,100 @@
+"""What instruments say becomes journaled measurements; one intake for each open link.
+
+`emit` returns when what must be durable is durable, so back-pressure reaches the driver and an
+acknowledgement to the instrument never comes too early.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from drivers.model import (
+    EcgRecording,
+    InstrumentId,
+    Item,
+    Kind,
+    Measurement,
+    Notice,
+    Skipped,
+    Waveform,
+)
+from drivers.registry import Remembers
+from edge.association import is_stored
+from edge.events import Measured
+from edge.live import Current, Live
+from edge.observation import Association, Moment, Origin
+from edge.strips import StripCollector
+from edge.taking import StreamWatch, Take, Watch, watch_for
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an intake needs of the room: where to record, who is there, what time it is."""
+
+    record: Callable[[Measured], Awaitable[None]]
+    association: Callable[[], Association | None]
+    moment: Callable[["Measurement"], Moment]
+    live: Live
+
+
+@dataclass(slots=True)
+class Intake:
+    """Takes every item of one instrument while its link is open."""
+
+    instrument: str
+    memory: Mapping[Kind, Remembers]
+    room: Surroundings
+    strips: StripCollector
+    identity: InstrumentId
+    counts: Counter[str] = field(default_factory=Counter)
+    _watches: dict[Kind, Watch] = field(default_factory=dict)
+
+    async def emit(self, item: Item) -> None:
+        """Take one item; see `drivers.contract.Emit`."""
+        match item:
+            case Measurement():
+                await self._measurement(item)
+            case Waveform():
+                self.counts["waveform_samples"] += item.samples.shape[1]
+                self.strips.add(item)
+            case Notice():
+                self.counts["notices"] += 1
+                self.room.live.noticed(self.instrument, item)
+            case Skipped():
+                self.counts["skipped_bytes"] += len(item.data)
+            case EcgRecording():
+                self.counts["recordings"] += 1
+
+    def ask(self, kind: Kind) -> bool:
+        """Take the next valid value of a stream because a person wants it; False if it is none."""
+        watch = self._watches.get(kind)
+        if not isinstance(watch, StreamWatch):
+            return False
+        watch.ask()
+        return True
+
+    async def _measurement(self, measurement: Measurement) -> None:
+        self.counts["measurements"] += 1
+        at = self.room.moment(measurement)
+        if not is_stored(measurement):
+            self.room.live.saw(self.instrument, Current(measurement, at, Origin.MEASURED))
+        remembers = self.memory[measurement.kind]
+        watch = self._watches.get(measurement.kind)
+        if watch is None:
+            watch = self._watches[measurement.kind] = watch_for(remembers)
+        take = watch.look(measurement, at, self.room.association())
+        if take is not None:
+            await self.room.record(self._event(measurement, at, remembers, take))
+
+    def _event(
+        self, measurement: Measurement, at: Moment, remembers: Remembers, take: Take
+    ) -> Measured:
+        return Measured(
+            at=at,
+            instrument=self.instrument,
+            identity=self.identity,
+            measurement=measurement,
+            memory=remembers.memory,
+            settle_s=remembers.settle_s,
+            unchanged_until=take.unchanged_until,
+        )
