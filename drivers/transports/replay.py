@@ -1,0 +1,144 @@
+"""A recording played as if the instrument were there.
+
+What came from the instrument comes again, at its recorded times on the clock given. What the
+driver writes is held against what was written then: the bytes must be the same, in the same order,
+and must have been written before the instrument's next words.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Protocol
+
+from drivers.contract import SerialLine, Write
+from drivers.errors import LinkLost, ReplayMismatch, WriteNotPermitted
+from drivers.model import Chunk, Instant
+from drivers.transports.capture_file import Happened, LinkEvent, Received, Recording, Written
+
+US_NS = 1000
+S_NS = 1_000_000_000
+PATIENCE_S = 5.0  # of recorded time, for a write that the recording has and the driver still owes
+
+
+class PlayClock(Protocol):
+    """The time a recording is played in."""
+
+    def now(self) -> Instant:
+        """Return the present."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on this clock."""
+        ...
+
+
+class ReplayLink:
+    """A ByteLink over one session of a recording; `start` is its time 0, now if not given.
+
+    Chunks carry their recorded times exactly, however late the loop wakes. `granted` is what the
+    driver may write. LinkLost ends it, ReplayMismatch when driver and recording part ways.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        clock: PlayClock,
+        granted: frozenset[Write] = frozenset(),
+        start: Instant | None = None,
+    ) -> None:
+        self._lines = iter(recording.lines)
+        self._clock = clock
+        self._start = start or clock.now()
+        self._granted = granted
+        self._owed = bytearray()
+        self._to_come = b"".join(x.data for x in recording.lines if isinstance(x, Written))
+        self._said = 0
+        self._wrote = asyncio.Event()
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        """Iterate over the chunks of the recording."""
+        return self
+
+    async def __anext__(self) -> Chunk:
+        """Return the next chunk at its time."""
+        for line in self._lines:
+            at = self._instant(line.at_us)
+            if isinstance(line, Written):
+                self._owed += line.data
+                continue
+            await self._until(at)
+            await self._all_written(line.at_us)
+            if isinstance(line, Received):
+                return Chunk(line.data, at, line.channel)
+            if isinstance(line, Happened) and line.event is LinkEvent.LOST:
+                raise LinkLost("the link was lost here when this was recorded")
+        await self._all_written(None)
+        raise LinkLost("the recording ends here")
+
+    async def write(self, purpose: Write, data: bytes) -> None:
+        """Compare with what was written when this was recorded."""
+        if purpose not in self._granted:
+            raise WriteNotPermitted(f"{purpose} is not granted")
+        recorded = self._to_come[self._said : self._said + len(data)]
+        if recorded != data:
+            raise ReplayMismatch(
+                f"the driver writes {data.hex(' ')} ({purpose}); "
+                f"recorded is {recorded.hex(' ') or 'no further write'}"
+            )
+        self._said += len(data)
+        self._wrote.set()
+
+    def _instant(self, at_us: int) -> Instant:
+        after_ns = at_us * US_NS
+        start = self._start
+        return Instant(start.wall_ns + after_ns, start.mono_ns + after_ns, start.trusted)
+
+    async def _until(self, at: Instant) -> None:
+        left_ns = at.mono_ns - self._clock.now().mono_ns
+        if left_ns > 0:
+            await self._clock.sleep(left_ns / S_NS)
+
+    async def _all_written(self, at_us: int | None) -> None:
+        """Wait until the driver has written what was written before this point."""
+        if self._said >= len(self._owed):
+            return
+        patience = asyncio.ensure_future(self._clock.sleep(PATIENCE_S))
+        try:
+            while self._said < len(self._owed) and not patience.done():
+                self._wrote.clear()
+                news = asyncio.ensure_future(self._wrote.wait())
+                await asyncio.wait({news, patience}, return_when=asyncio.FIRST_COMPLETED)
+                news.cancel()
+        finally:
+            patience.cancel()
+        if self._said < len(self._owed):
+            where = "at its end" if at_us is None else f"before {at_us / 1e6:.6f} s"
+            missing = bytes(self._owed[self._said :]).hex(" ")
+            raise ReplayMismatch(f"the recording has {missing} written {where}; the driver has not")
+
+
+class BytesLink:
+    """A ByteLink over bare bytes, which arrive in blocks at the pace of a serial line.
+
+    There is no recording to compare writes with: none is permitted.
+    """
+
+    def __init__(self, blocks: Iterable[Received], clock: PlayClock, line: SerialLine) -> None:
+        self._blocks: Iterator[Received] = iter(blocks)
+        self._clock = clock
+        self._bit_s = 1 / line.baud
+        self._bits_per_byte = line.bits_per_byte
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        """Iterate over the blocks."""
+        return self
+
+    async def __anext__(self) -> Chunk:
+        """Return the next block when its last byte would have arrived."""
+        for block in self._blocks:
+            await self._clock.sleep(len(block.data) * self._bits_per_byte * self._bit_s)
+            return Chunk(block.data, self._clock.now(), block.channel)
+        raise LinkLost("the bytes end here")
+
+    async def write(self, purpose: Write, data: bytes) -> None:
+        """Refuse: nobody is there."""
+        raise WriteNotPermitted(f"{purpose}: {len(data)} bytes written to bare bytes")
