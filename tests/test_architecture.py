@@ -172,7 +172,7 @@ def test_a_library_with_one_home_is_imported_nowhere_else(library):
 def test_starting_a_command_loads_only_what_the_command_needs():
     heavy = {"bleak", "numpy", "paho", "pydicom", "pynetdicom", "scipy", "sqlite3"}
     code = "import edge.cli, json, sys; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run(  # noqa: S603 - our own interpreter
+    done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
     )
     assert heavy & {name.partition(".")[0] for name in json.loads(done.stdout)} == set()
@@ -182,7 +182,7 @@ def tracked_text() -> Iterator[tuple[str, str]]:
     git = shutil.which("git")
     if git is None or not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
-    listed = subprocess.run(  # noqa: S603 - no input of others
+    listed = subprocess.run(
         [git, "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=True
     )
     for name in filter(None, listed.stdout.split("\0")):
