@@ -1,0 +1,133 @@
+"""What an instrument said, a JSON line each: the real driver on recorded or bare bytes.
+
+`vitals-edge decode` prints these lines, ``expected.jsonl`` of a case is these lines, and they hold
+nothing that depends on when or where they were made.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from drivers.contract import ByteLink, Driver
+from drivers.errors import LinkLost, SettingsError
+from drivers.model import EcgRecording, Item, Measurement, Notice, Skipped, Waveform
+from drivers.registry import REGISTRY, Entry
+from drivers.transports.bench import BenchHost
+from drivers.transports.capture_file import LoadedCase, Received
+from drivers.transports.recorded_time import RecordedTime
+from drivers.transports.replay import BytesLink, ReplayLink
+
+Print = Callable[[str], None]
+
+MICROVOLT = "uV"  # of stored ECGs, whose samples the model holds in microvolts
+
+
+def entry_named(name: str) -> Entry:
+    """Return a registered driver, or raise SettingsError with the names there are."""
+    try:
+        return REGISTRY[name]
+    except KeyError:
+        known = ", ".join(sorted(REGISTRY)) or "none is registered"
+        raise SettingsError(f"no driver is called {name!r}; known are: {known}") from None
+
+
+def json_line(item: Item) -> str:
+    """Return one item as it is printed, without a line end."""
+    return msgspec.json.encode(_fields(item)).decode()
+
+
+def decode_blocks(
+    entry: Entry, options: dict[str, Any], blocks: Iterable[Received], show: Print
+) -> int:
+    """Show what a driver makes of bare bytes; return how many are left of an unfinished frame."""
+    clock = RecordedTime()
+    tail = entry.decoder(options)
+
+    def watched() -> Iterable[Received]:
+        for block in blocks:
+            tail.feed(block.data)
+            yield block
+
+    driver = entry.factory()(BenchHost(clock), entry.options(options))
+    clock.run(_run(driver, BytesLink(watched(), clock, entry.line), show))
+    return len(tail.pending)
+
+
+def decode_case(loaded: LoadedCase, show: Print) -> None:
+    """Show what a case's driver makes of its recording, with what it then wrote compared.
+
+    ReplayMismatch says where driver and recording part ways.
+    """
+    case = loaded.case
+    entry = entry_named(case.driver)
+    clock = RecordedTime(case.start_ns, trusted=case.clock.trusted)
+    granted = frozenset(case.grants)
+    start = clock.now()
+
+    async def sessions() -> None:
+        for session in loaded.recording.sessions():
+            driver = entry.factory()(BenchHost(clock, granted), entry.options(case.options))
+            await _run(driver, ReplayLink(session, clock, granted, start), show)
+
+    clock.run(sessions())
+
+
+def decode_lines(loaded: LoadedCase) -> list[str]:
+    """Return the lines of a case, which its ``expected.jsonl`` must equal."""
+    lines: list[str] = []
+    decode_case(loaded, lines.append)
+    return lines
+
+
+async def _run(driver: Driver, link: ByteLink, show: Print) -> None:
+    """Show each item; skipped bytes that follow each other are one line, however they arrived."""
+    skipped = bytearray()
+
+    def show_skipped() -> None:
+        if skipped:
+            show(json_line(Skipped(bytes(skipped))))
+            skipped.clear()
+
+    async def emit(item: Item) -> None:
+        if isinstance(item, Skipped):
+            skipped.extend(item.data)
+        else:
+            show_skipped()
+            show(json_line(item))
+
+    with suppress(LinkLost):
+        await driver.run(link, emit)
+    show_skipped()
+
+
+def _fields(item: Item) -> dict[str, object]:
+    match item:
+        case Measurement():
+            return _measurement(item)
+        case Waveform():
+            return _waveform(item.signals, item.fs, item.samples.shape[1], item.unit)
+        case EcgRecording():
+            return _waveform(item.leads, item.fs, item.microvolts.shape[1], MICROVOLT)
+        case Notice():
+            return {"type": "notice", "kind": item.kind, "text": item.text}
+        case Skipped():
+            return {"type": "skipped", "n": len(item.data)}
+
+
+def _measurement(item: Measurement) -> dict[str, object]:
+    return {
+        "type": "measurement",
+        "kind": item.kind,
+        "readings": [
+            {"metric": r.metric, "value": r.value, "unit": r.unit, "status": r.status}
+            for r in item.readings
+        ],
+        "device_time": item.device_time.local.isoformat() if item.device_time else None,
+        "flags": sorted(item.flags),
+    }
+
+
+def _waveform(signals: tuple[str, ...], fs: float, n: int, unit: str) -> dict[str, object]:
+    return {"type": "waveform", "signals": signals, "fs": fs, "n": n, "unit": unit}

@@ -1,0 +1,255 @@
+"""What every driver keeps to: a new one is held to it by being in the registry.
+
+All of it runs in recorded time: a driver that waits for something that never comes is found as a
+dead end, not by a time-out.
+"""
+
+import asyncio
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drivers.contract import Write
+from drivers.errors import DeviceMismatch, LinkLost, SettingsError
+from drivers.model import Measurement
+from drivers.registry import REGISTRY
+from drivers.transports.bench import BenchHost, items_until_lost
+from drivers.transports.capture_file import load_case
+from drivers.transports.damage import NONE, Damage
+from drivers.transports.memory import MemoryLink
+from drivers.transports.recorded_time import RecordedTime
+from drivers.transports.replay import ReplayLink
+from drivers.virtual.memory_port import speak
+
+CAPTURES = Path(__file__).parents[2] / "fixtures" / "captures"
+NAMES = sorted(REGISTRY)
+SESSION_S = 120
+LONG_SILENCE_S = 3600
+NOISY = Damage(flip=0.002, drop=0.002, duplicate=0.002, cut_start=7)
+EXAMPLES = 40
+
+every_driver = pytest.mark.parametrize("name", NAMES)
+
+
+@cache
+def cases(name):
+    return [load_case(toml.parent) for toml in sorted((CAPTURES / name).glob("*/case.toml"))]
+
+
+class Session:
+    """One driver on a link in memory, until the link is lost."""
+
+    def __init__(self, name, granted=frozenset(), options=None, **link):
+        self.entry = REGISTRY[name]
+        self.clock = RecordedTime()
+        self.granted = frozenset(granted)
+        self.options = options or {}
+        self.link_options = link
+        self.items = []
+        self.late = []
+
+    def run(self, talk):
+        """Run the driver while `talk(link, clock)` plays the instrument; then pull the cable."""
+        self.clock.run(self._run(talk))
+        return self
+
+    async def _run(self, talk):
+        self.link = MemoryLink(self.clock.now, self.granted, **self.link_options)
+        host = BenchHost(self.clock, self.granted)
+        driver = self.entry.factory()(host, self.entry.options(self.options))
+
+        async def emit(item):
+            (self.late if self.link.ended else self.items).append(item)
+
+        running = asyncio.ensure_future(driver.run(self.link, emit))
+        await talk(self.link, self.clock)
+        self.ran_to_the_end = not running.done()
+        self.link.lose()
+        with pytest.raises((LinkLost, DeviceMismatch)):
+            await running
+
+    @property
+    def measurements(self):
+        return [item for item in self.items if isinstance(item, Measurement)]
+
+
+@cache
+def with_its_virtual_instrument(name, *, granted=True, damage=NONE, seed=1):
+    entry = REGISTRY[name]
+    virtual = entry.simulator()(seed)
+    session = Session(
+        name, entry.writes if granted else (), hear=virtual.hear, damage=damage, seed=seed
+    )
+    return session.run(lambda link, clock: speak(virtual, link, clock, SESSION_S))
+
+
+@cache
+def replayed(name):
+    """The items of each case of a driver, and the bytes it was given."""
+    runs = []
+    for loaded in cases(name):
+        entry, case = REGISTRY[name], loaded.case
+        granted = frozenset(case.grants)
+        clock = RecordedTime(case.start_ns, trusted=case.clock.trusted)
+        for recording in loaded.recording.sessions():
+
+            async def run(
+                recording=recording, entry=entry, case=case, granted=granted, clock=clock
+            ):
+                driver = entry.factory()(BenchHost(clock, granted), entry.options(case.options))
+                return await items_until_lost(driver, ReplayLink(recording, clock, granted))
+
+            runs.append((clock.run(run()), recording.received))
+    return runs
+
+
+async def silence(_link, clock):
+    await clock.sleep(LONG_SILENCE_S)
+
+
+@every_driver
+def test_its_entry_says_what_it_is_and_loads(name):
+    entry = REGISTRY[name]
+    assert entry.title
+    assert entry.sources
+    assert entry.links
+    assert callable(entry.factory())
+    assert entry.decoder().pending == b""
+    assert callable(entry.simulator())
+
+
+@every_driver
+def test_a_setting_it_does_not_know_is_refused_by_name(name):
+    with pytest.raises(SettingsError, match="no_such_setting"):
+        REGISTRY[name].options({"no_such_setting": 1})
+
+
+@every_driver
+def test_it_emits_exactly_the_kinds_whose_memory_it_declares(name):
+    emitted = {
+        item.kind
+        for items in [
+            with_its_virtual_instrument(name).items,
+            with_its_virtual_instrument(name, granted=False).items,
+            *(items for items, _ in replayed(name)),
+        ]
+        for item in items
+        if isinstance(item, Measurement)
+    }
+    assert emitted == set(REGISTRY[name].memory)
+
+
+@every_driver
+def test_its_virtual_instrument_gives_it_values(name):
+    session = with_its_virtual_instrument(name)
+    assert any(measurement.has_value for measurement in session.measurements)
+
+
+@every_driver
+def test_the_same_seed_gives_the_same_session(name):
+    first = with_its_virtual_instrument(name, seed=4)
+    again = with_its_virtual_instrument.__wrapped__(name, seed=4)
+    assert first.measurements == again.measurements
+    assert first.link.written == again.link.written
+
+
+@every_driver
+def test_with_nothing_granted_it_writes_nothing_and_tries_nothing(name):
+    for damage in (NONE, NOISY):
+        session = with_its_virtual_instrument(name, granted=False, damage=damage)
+        assert (session.link.written, session.link.refused) == ([], [])
+
+
+@every_driver
+def test_whatever_answers_it_writes_only_what_is_granted(name):
+    known = [data for _, data in replayed(name)] + [
+        bytes(with_its_virtual_instrument(name).link.sent)
+    ]
+    stretch = st.builds(
+        lambda data, where, size: data[(at := int(where * len(data))) : at + size],
+        st.sampled_from(known),
+        st.floats(0, 1),
+        st.integers(1, 200),
+    )
+    hostile = st.lists(st.one_of(st.binary(min_size=1, max_size=40), stretch), max_size=8)
+
+    @settings(max_examples=EXAMPLES)
+    @given(st.sets(st.sampled_from(sorted(Write))), hostile, hostile)
+    def law(granted, spoken, answers):
+        left = iter(answers)
+
+        async def talk(link, clock):
+            for data in spoken:
+                link.send(data)
+                await clock.sleep(1)
+
+        session = Session(name, granted, hear=lambda _: next(left, b"")).run(talk)
+        purposes = {purpose for purpose, _ in session.link.written}
+        assert session.link.refused == []
+        assert purposes <= granted & REGISTRY[name].writes
+        assert session.late == []
+
+    law()
+
+
+@every_driver
+@pytest.mark.parametrize("granted", [False, True])
+def test_a_link_that_answers_nothing_is_waited_on_until_it_is_lost(name, granted):
+    session = Session(name, REGISTRY[name].writes if granted else ()).run(silence)
+    assert session.ran_to_the_end
+    assert session.measurements == []
+
+
+@every_driver
+def test_it_does_not_hang_nor_emit_when_the_link_is_lost_at_once(name):
+    async def nothing(_link, _clock):
+        pass
+
+    session = Session(name, REGISTRY[name].writes).run(nothing)
+    assert (session.items, session.late) == ([], [])
+
+
+@every_driver
+def test_nothing_is_emitted_after_the_link_has_ended(name):
+    for damage in (NONE, NOISY):
+        assert with_its_virtual_instrument(name, damage=damage).late == []
+
+
+@every_driver
+def test_the_raw_bytes_of_a_measurement_are_bytes_that_were_received(name):
+    runs = [*replayed(name)]
+    for damage in (NONE, NOISY):
+        session = with_its_virtual_instrument(name, damage=damage)
+        runs.append((session.items, bytes(session.link.sent)))
+    measurements = [
+        (item, received)
+        for items, received in runs
+        for item in items
+        if isinstance(item, Measurement)
+    ]
+    assert measurements
+    slack = import_module(REGISTRY[name].protocol).MAX_PENDING
+    for measurement, received in measurements:
+        assert measurement.raw
+        assert measurement.raw in received or stands_apart(measurement.raw, received, slack)
+
+
+def stands_apart(raw, received, slack):
+    """Whether `raw` is there in order with at most `slack` bytes between: a reply came in it."""
+    starts = (at for at, byte in enumerate(received) if byte == raw[0])
+    for start in starts:
+        rest = iter(received[start : start + len(raw) + slack])
+        if all(byte in rest for byte in raw):
+            return True
+    return False
+
+
+@every_driver
+def test_a_measurement_is_stamped_when_its_bytes_arrived_and_in_order(name):
+    times = [item.at.mono_ns for item in with_its_virtual_instrument(name).measurements]
+    assert times == sorted(times)
+    assert times[-1] <= SESSION_S * 10**9
