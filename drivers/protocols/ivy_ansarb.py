@@ -164,15 +164,14 @@ def parse(line: bytes) -> Parameter | None:
     return Parameter(name, tuple(fields[:count]), fields[count], fields[-1], line)
 
 
-def scrub(packet: Packet) -> Packet:
-    """Return the packet with the text of lines that are not in the table blanked, same length.
+def scrub(packet: Packet) -> bytes:
+    """Return the packet's bytes with the text of lines that are not in the table blanked.
 
     The known parameters hold nothing that identifies a patient; what another model or a later
     firmware adds might.
     """
     lines = tuple(line if _is_known(line) else _blank(line) for line in packet.lines)
-    clean = replace(packet, lines=lines, rest=_blank(packet.rest), raw=b"")
-    return replace(clean, raw=encode(clean))
+    return encode(replace(packet, lines=lines, rest=_blank(packet.rest)))
 
 
 def _is_known(line: bytes) -> bool:
