@@ -1,0 +1,1 @@
+"""Speed and accuracy, floors and peers measured in the same run: `python -m benchmarks`."""

@@ -1,0 +1,97 @@
+"""`python -m benchmarks [NAME...]`: run benchmarks and print what they say.
+
+Every module of this folder that has a function ``run(report)`` is one. ``--write`` appends what was
+said to docs/benchmarks.md with the command, the date and the machine.
+"""
+
+import argparse
+import os
+import pkgutil
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import benchmarks
+from benchmarks.report import Report
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+Run = Callable[[Report], None]
+
+
+def main(arguments: list[str]) -> int:
+    """Run the benchmarks named, all if none is; 2 for a name that is none."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help="a benchmark; all if none is named"
+    )
+    parser.add_argument("--write", action="store_true", help=f"append to {PAGE.relative_to(ROOT)}")
+    parser.add_argument(
+        "--date", help="of the section written; that of the last commit if not given"
+    )
+    parser.add_argument("--list", action="store_true", help="only name the benchmarks")
+    args = parser.parse_args(arguments)
+    known = discovered()
+    if unknown := sorted({*args.names} - {*known}):
+        parser.error(f"no benchmark is called {', '.join(unknown)}; known are: {', '.join(known)}")
+    for name in args.names or known:
+        if args.list:
+            print(name)
+            continue
+        print(f"## {name}\n")
+        report = Report(lambda part: print(f"{part}\n", flush=True))
+        known[name](report)
+        if args.write:
+            _append(name, report, args.date)
+    return 0
+
+
+def discovered() -> dict[str, Run]:
+    """Return the benchmarks there are, by the name of their module."""
+    found: dict[str, Run] = {}
+    for module in pkgutil.iter_modules(benchmarks.__path__):
+        if module.name != "__main__":
+            run = getattr(import_module(f"benchmarks.{module.name}"), "run", None)
+            if run is not None:
+                found[module.name] = run
+    return found
+
+
+def _append(name: str, report: Report, date: str | None) -> None:
+    command = shlex.join(["python", "-m", "benchmarks", name])
+    revision = _git("log", "-1", "--format=%h")
+    date = date or _git("log", "-1", "--format=%cs")
+    facts = f"`{command}` on {date}, revision {revision}, {machine()}."
+    section = "\n\n".join([f"## {name}, {date}", facts, *report.parts])
+    if not PAGE.exists():
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text("# Benchmarks\n", encoding="utf-8")
+    with PAGE.open("a", encoding="utf-8") as page:
+        page.write(f"\n{section}\n")
+
+
+def machine() -> str:
+    """Return what was measured on, in one phrase."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [
+        line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model"))
+    ]
+    processor = names[0] if names else platform.machine()
+    return f"{processor}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
