@@ -76,7 +76,7 @@ def _about_file(error: OSError) -> str:
 
 
 def _refuse(message: str) -> int:
-    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    sys.stderr.write(f"{PROGRAM}: {message}\n")
     return NOT_DONE
 
 

@@ -13,7 +13,7 @@ IVY = FIXTURES / "ivy-450c"
 
 
 def vitals_edge(*args, stdin=b""):
-    return subprocess.run(  # noqa: S603 - this project's own command
+    return subprocess.run(
         [sys.executable, "-m", "edge.cli", *map(str, args)],
         input=stdin,
         capture_output=True,
@@ -143,7 +143,7 @@ def test_hex_text_that_is_wrong_is_named_with_its_line(tmp_path, capsys):
 def test_a_reader_who_goes_away_is_no_traceback(tmp_path, packet):
     (tmp_path / "wire.bin").write_bytes(packet * 400)
     command = [sys.executable, "-m", "edge.cli", "decode", "--driver", "ivy-450c"]
-    with subprocess.Popen(  # noqa: S603 - this project's own command
+    with subprocess.Popen(
         [*command, tmp_path / "wire.bin"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as decoding:
         decoding.stdout.readline()
@@ -160,9 +160,7 @@ def test_decode_loads_neither_scipy_nor_paho(tmp_path, packet):
         "heavy = {'scipy', 'paho', 'bleak', 'sqlite3', 'pydicom', 'serial'} & set(sys.modules); "
         "sys.exit(f'loaded: {heavy}' if heavy else 0)"
     )
-    got = subprocess.run(  # noqa: S603 - this project's own code
-        [sys.executable, "-c", program], capture_output=True, check=False
-    )
+    got = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     assert (got.returncode, got.stderr) == (0, b"")
 
 
