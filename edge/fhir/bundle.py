@@ -1,0 +1,97 @@
+"""A result as the exact bytes that are sent: an R4 transaction Bundle, once encoded never again.
+
+entry        request                                  what
+hub          POST, if none with its identifier        Device: the gateway
+instrument   POST, if none with its identifier        Device, where it has a serial number
+{metric}     POST, if none with {result id}.{entry}   Observation, status final
+             PUT by {corrected id}.{entry}            the same, entered-in-error, of a correction
+clock        POST                                     Coincident Timestamp of a device time
+provenance   POST                                     who and what stands behind all of them
+
+The subject is a reference of the record system's; nothing in a Bundle names or creates a patient.
+An identifier is never the entry's own fullUrl, which servers rewrite.
+"""
+
+from typing import Final
+
+import msgspec
+
+from edge.fhir.actors import HubIdentity, actors_of, provenance
+from edge.fhir.codes import OURS, RESULT_ID
+from edge.fhir.elements import Json, by_identifier, coding, entry_id, full_url, identifier
+from edge.fhir.observations import coincident_timestamp, observations
+from edge.observation import AssociatedMeasurement, content_sha256
+
+SCHEMA: Final = "1"  # of the Bundle; a change that breaks a reader makes it 2
+
+TAG_SCHEMA = f"{OURS}/schema"
+TAG_KIND = f"{OURS}/kind"
+TAG_SPACE = f"{OURS}/space"
+TAG_CLOCK = f"{OURS}/clock"
+TAG_SEQ = f"{OURS}/seq"
+TAG_RUN = f"{OURS}/boot-id"
+TAG_CONTENT = f"{OURS}/content-sha256"
+TAG_CORRECTS = f"{OURS}/corrects"
+
+
+def encode(result: AssociatedMeasurement, *, hub: HubIdentity, sequence: int) -> bytes:
+    """Return the Bundle of a result as compact JSON; the same arguments are the same bytes.
+
+    `sequence` is the journal sequence with which the result enters the outbox; with `hub.run`, the
+    run of the service in which it did, it says where the bytes were made, however often and by
+    whatever run they are sent.
+    """
+    actors, entries = actors_of(result, hub)
+    made = observations(result, actors)
+    targets = [full_url(result.result_id, name) for name in made]
+    entries += [_observation(result, name, resource) for name, resource in made.items()]
+    clock = None if result.corrects else coincident_timestamp(result, actors)
+    if clock:
+        entries.append(_created(result, "clock", clock))
+    entries.append(_created(result, "provenance", provenance(result, actors, hub, targets)))
+    bundle: Json = {
+        "resourceType": "Bundle",
+        "meta": {"tag": _tags(result, hub, sequence)},
+        "identifier": identifier(RESULT_ID, result.result_id),
+        "type": "transaction",
+        "entry": entries,
+    }
+    return msgspec.json.encode(bundle)
+
+
+def _tags(result: AssociatedMeasurement, hub: HubIdentity, sequence: int) -> list[Json]:
+    tags = [
+        coding(TAG_SCHEMA, SCHEMA),
+        coding(TAG_KIND, result.measurement.kind),
+        coding(TAG_SPACE, result.space),
+        coding(TAG_CLOCK, "synced" if result.timing.trusted else "unsynced"),
+        coding(TAG_SEQ, str(sequence)),
+        coding(TAG_RUN, hub.run),
+        coding(TAG_CONTENT, content_sha256(result)),
+    ]
+    if result.corrects:
+        tags.append(coding(TAG_CORRECTS, result.corrects.result_id))
+    return tags
+
+
+def _observation(result: AssociatedMeasurement, name: str, resource: Json) -> Json:
+    """Create once; a correction replaces what the result it withdraws created."""
+    if result.corrects:
+        search = by_identifier(entry_id(result.corrects.result_id, name))
+        request = {"method": "PUT", "url": f"Observation?{search}"}
+    else:
+        search = by_identifier(entry_id(result.result_id, name))
+        request = {"method": "POST", "url": "Observation", "ifNoneExist": search}
+    return {
+        "fullUrl": full_url(result.result_id, name),
+        "resource": resource,
+        "request": request,
+    }
+
+
+def _created(result: AssociatedMeasurement, name: str, resource: Json) -> Json:
+    return {
+        "fullUrl": full_url(result.result_id, name),
+        "resource": resource,
+        "request": {"method": "POST", "url": str(resource["resourceType"])},
+    }

@@ -1,0 +1,236 @@
+"""What a consumer finds in a Bundle: every value, whose it is, when, and under which id.
+
+The inverse of `edge/fhir/bundle.py`, by codes alone: MDC where there is one, else LOINC. Where a
+value was converted on the way, what is read back is what the instrument sent.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TypeAlias, cast
+
+import msgspec
+from msgspec import Struct
+
+from drivers.model import Metric
+from edge.fhir.bundle import (
+    TAG_CLOCK,
+    TAG_CONTENT,
+    TAG_CORRECTS,
+    TAG_KIND,
+    TAG_RUN,
+    TAG_SCHEMA,
+    TAG_SEQ,
+    TAG_SPACE,
+)
+from edge.fhir.codes import LOINC, MDC, MDC_OLD, METRIC_OF_LOINC, METRIC_OF_MDC, RESULT_ID
+from edge.fhir.observations import ORIGIN, STATUS, TRANSLATION
+
+Node: TypeAlias = Mapping[str, object]
+
+
+class BundleError(ValueError):
+    """Not a Bundle of this contract; the message says what is missing and quotes no content."""
+
+
+class Value(Struct, frozen=True):
+    """One reading, read back: `value` in the `unit` that was sent, or `status` says why not."""
+
+    metric: str
+    value: float | None
+    unit: str | None
+    status: str
+    time: str
+    subject: str
+    origin: str
+    withdrawn: bool
+
+
+class Contents(Struct, frozen=True):
+    """A result, read back; `filed_under` are the identifiers its Observations are found by."""
+
+    result_id: str
+    schema: str
+    kind: str
+    space: str
+    clock: str
+    sequence: int
+    run: str
+    content_sha256: str
+    corrects: str | None
+    filed_under: tuple[str, ...]
+    values: tuple[Value, ...]
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        """The patients the values are for: exactly one in an acceptable result."""
+        return frozenset(value.subject for value in self.values)
+
+
+def read(payload: bytes) -> Contents:
+    """Read a Bundle; raises `BundleError`."""
+    try:
+        bundle = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BundleError("not JSON") from None
+    if not isinstance(bundle, dict):
+        raise BundleError("not a JSON object")
+    return contents_of(bundle)
+
+
+def contents_of(bundle: Node) -> Contents:
+    """Read a decoded Bundle; raises `BundleError`."""
+    tags = _tags(bundle)
+    sequence = _tag(tags, TAG_SEQ)
+    if not (sequence.isascii() and sequence.isdigit()):
+        raise BundleError("tag seq: not a number")
+    about_patient = list(_about_patient(bundle))
+    return Contents(
+        result_id=result_id_of(bundle),
+        schema=_tag(tags, TAG_SCHEMA),
+        kind=_tag(tags, TAG_KIND),
+        space=_tag(tags, TAG_SPACE),
+        clock=_tag(tags, TAG_CLOCK),
+        sequence=int(sequence),
+        run=_tag(tags, TAG_RUN),
+        content_sha256=_tag(tags, TAG_CONTENT),
+        corrects=tags.get(TAG_CORRECTS),
+        filed_under=tuple(_filed_under(each) for each in about_patient),
+        values=tuple(value for each in about_patient for value in _values(each)),
+    )
+
+
+def result_id_of(bundle: Node) -> str:
+    """Return the id of a decoded Bundle, however bad the rest; raises `BundleError`."""
+    named = _node(bundle, "identifier")
+    if named.get("system") != RESULT_ID:
+        raise BundleError("Bundle.identifier: not a result id")
+    return _text(named, "value")
+
+
+def codings(concept: Node) -> Iterator[tuple[str, str, str | None]]:
+    """Yield system, code and display of each coding."""
+    for each in _nodes(concept, "coding"):
+        system, code, display = each.get("system"), each.get("code"), each.get("display")
+        if isinstance(system, str) and isinstance(code, str):
+            yield system, code, display if isinstance(display, str) else None
+
+
+def metric_of(concept: Node) -> Metric | None:
+    """Return what a code stands for; None when this contract has no metric for it."""
+    found: Metric | None = None
+    for system, code, _ in codings(concept):
+        if system in {MDC, MDC_OLD} and code.isascii() and code.isdigit():
+            known = METRIC_OF_MDC.get(int(code)) if len(code) <= _MDC_DIGITS else None
+            if known:
+                return known[0]
+        elif system == LOINC:
+            found = found or METRIC_OF_LOINC.get(code)
+    return found
+
+
+def _about_patient(bundle: Node) -> Iterator[Node]:
+    """Yield the Observations of the patient; one about the instrument's clock is not."""
+    for entry in _nodes(bundle, "entry"):
+        resource = _node(entry, "resource")
+        if resource.get("resourceType") != "Observation":
+            continue
+        if _node(resource, "subject").get("type", "Patient") == "Patient":
+            yield resource
+
+
+def _filed_under(observation: Node) -> str:
+    for named in _nodes(observation, "identifier"):
+        if named.get("system") == RESULT_ID:
+            return _text(named, "value")
+    raise BundleError("Observation without the identifier of its result")
+
+
+def _values(observation: Node) -> Iterator[Value]:
+    parts = _nodes(observation, "component") or [observation]
+    origin = _tags(observation).get(ORIGIN, "measured")
+    for part in parts:
+        metric = metric_of(_node(part, "code"))
+        if metric is None:
+            raise BundleError("Observation.code: no metric of this contract")
+        said = _said(part)
+        if said is None:
+            continue
+        value, unit, status = said
+        yield Value(
+            metric=metric.value,
+            value=value,
+            unit=unit,
+            status=status,
+            time=_time(observation),
+            subject=_text(_node(observation, "subject"), "reference"),
+            origin=origin,
+            withdrawn=observation.get("status") == "entered-in-error",
+        )
+
+
+def _said(part: Node) -> tuple[float | None, str | None, str] | None:
+    """Return value, unit and status; None for a component that only says that there is none."""
+    if "valueQuantity" in part:
+        given = _node(part, "valueQuantity")
+        for extension in _nodes(given, "extension"):
+            if extension.get("url") == TRANSLATION:
+                given = _node(extension, "valueQuantity")
+        value = given.get("value")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise BundleError("valueQuantity.value: not a number")
+        return float(value), _text(given, "code"), "ok"
+    for system, code, _ in codings(_node(part, "dataAbsentReason")):
+        if system == STATUS:
+            return None, None, code
+    return None
+
+
+def _time(observation: Node) -> str:
+    text = _text(observation, "effectiveDateTime")
+    try:
+        zoned = datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        zoned = False
+    if not zoned:
+        raise BundleError("effectiveDateTime: not a time with a zone")
+    return text
+
+
+def _tags(resource: Node) -> dict[str, str]:
+    found = {}
+    for tag in _nodes(_node(resource, "meta"), "tag"):
+        system, code = tag.get("system"), tag.get("code")
+        if isinstance(system, str) and isinstance(code, str):
+            found[system] = code
+    return found
+
+
+def _tag(tags: Mapping[str, str], system: str) -> str:
+    code = tags.get(system)
+    if not code:
+        raise BundleError(f"Bundle.meta.tag: {system.rpartition('/')[2]} is missing")
+    return code
+
+
+def _node(parent: Node, name: str) -> Node:
+    child = parent.get(name, {})
+    if not isinstance(child, dict):
+        raise BundleError(f"{name}: not an object")
+    return cast("Node", child)
+
+
+def _nodes(parent: Node, name: str) -> list[Node]:
+    children = parent.get(name, [])
+    if not isinstance(children, list) or not all(isinstance(each, dict) for each in children):
+        raise BundleError(f"{name}: not a list of objects")
+    return cast("list[Node]", children)
+
+
+def _text(parent: Node, name: str) -> str:
+    text = parent.get(name)
+    if not (isinstance(text, str) and text):
+        raise BundleError(f"{name}: missing or not text")
+    return text
+
+
+_MDC_DIGITS = 10
