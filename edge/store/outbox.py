@@ -1,8 +1,8 @@
 """What waits for the record system, and how its rows change.
 
 A row enters in the transaction of its `Enqueued` event and leaves on a `Receipted` event, never on
-the broker's word. What happened between (sent, acknowledged by the broker) is the publisher's memory
-only: after a restart everything without a receipt is sent again under the same id.
+the broker's word. What happened between (sent, acknowledged by the broker) is the publisher's
+memory only: after a restart everything without a receipt is sent again under the same id.
 """
 
 from enum import StrEnum
@@ -27,7 +27,8 @@ class OutboxRow(Struct, frozen=True):
     """One result, as the exact bytes that are sent however often.
 
     `order` is the sequence of its `Enqueued` event. `after` is a result that must be receipted
-    first: a correction never overtakes what it corrects.
+    first: a correction never overtakes what it corrects. `subject` is the patient's key in the side
+    table, by which the payload is found when the patient is erased.
     """
 
     result_id: str
@@ -39,6 +40,7 @@ class OutboxRow(Struct, frozen=True):
     after: str | None = None
     state: RowState = RowState.WAITING
     attempts: int = 0  # runs of the service that have sent it; more than none means a repeat
+    subject: str | None = None
 
 
 class Enqueue(Struct, frozen=True):
