@@ -1,1 +1,49 @@
-"""Signal processing of physiological waveforms: arrays in, arrays and reasons out."""
+"""Signal processing of physiological waveforms: arrays in, arrays and reasons out.
+
+Names are loaded when first used, so that what needs numpy alone never pays for scipy.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dsp.beats import HeartRate, heart_rate
+    from dsp.filters import clean_ecg
+    from dsp.quality import LeadQuality, ecg_quality
+    from dsp.rpeaks import RPeakStream, find_r_peaks
+    from dsp.scoring import BeatScore, match_beats
+
+__all__ = [
+    "BeatScore",
+    "HeartRate",
+    "LeadQuality",
+    "RPeakStream",
+    "clean_ecg",
+    "ecg_quality",
+    "find_r_peaks",
+    "heart_rate",
+    "match_beats",
+]
+
+_HOMES = {
+    "BeatScore": "dsp.scoring",
+    "HeartRate": "dsp.beats",
+    "LeadQuality": "dsp.quality",
+    "RPeakStream": "dsp.rpeaks",
+    "clean_ecg": "dsp.filters",
+    "ecg_quality": "dsp.quality",
+    "find_r_peaks": "dsp.rpeaks",
+    "heart_rate": "dsp.beats",
+    "match_beats": "dsp.scoring",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from the module it lives in (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

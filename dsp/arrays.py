@@ -1,0 +1,38 @@
+"""What every function here accepts as an ECG, and how it says no."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+LOWEST_FS, HIGHEST_FS = 100.0, 2000.0  # below, a QRS is a few samples; above, nothing records
+LARGEST = 1e100  # what is larger is no ECG in any unit, and would overflow
+
+
+def checked_rate(fs: float) -> float:
+    """Return the sampling rate in Hz; ValueError outside `LOWEST_FS` to `HIGHEST_FS`."""
+    try:
+        rate = float(fs)
+    except (TypeError, ValueError) as wrong:
+        raise ValueError(f"fs: {fs!r} is not a number of Hz") from wrong
+    if not LOWEST_FS <= rate <= HIGHEST_FS:
+        raise ValueError(f"fs: {rate} Hz; give {LOWEST_FS:.0f} to {HIGHEST_FS:.0f}")
+    return rate
+
+
+def checked_leads(ecg: ArrayLike) -> Floats:
+    """Return a float64 copy shaped (leads, n), NaN for all that is not a usable number.
+
+    ValueError for any shape but (n,) and (leads, n), and for a dtype that is not real numbers.
+    """
+    array = np.asarray(ecg)
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"ecg: dtype {array.dtype}; give real numbers")
+    if array.ndim not in {1, 2} or (array.ndim == 2 and array.shape[0] == 0):
+        raise ValueError(f"ecg: shape {array.shape}; give (n,) or (leads, n)")
+    with np.errstate(all="ignore"):
+        leads = np.array(np.atleast_2d(array), dtype=np.float64, order="C")
+    if leads.size and not (leads.min() > -LARGEST and leads.max() < LARGEST):
+        leads[~(np.abs(leads) < LARGEST)] = np.nan
+    return leads

@@ -1,0 +1,138 @@
+"""Filters that make an ECG fit to be looked at or measured.
+
+preset      passes          meant for
+diagnostic  0.67 to 150 Hz  stored 12-lead ECGs. Kligfield et al. 2007 (AHA/ACC/HRS, part I): low
+                            limit 0.05 Hz, or up to 0.67 Hz from a filter without phase distortion,
+                            which this one is; high limit 150 Hz (children: 250, by `lowpass_hz`)
+monitor     0.5 to 40 Hz    the rhythm on a screen; the same paper warns against reading ST or
+                            amplitudes from it
+st          0.05 to 150 Hz  ST levels: the limit for filters of any phase, kept although this one
+                            has none, so that a slow ST shift survives as well
+
+All are zero phase: a second-order Butterworth filter forward and backward for each corner, designed
+so that the corner is 3 dB down in the end. They need the future and so have no streaming twin.
+"""
+
+import math
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.signal import butter, iirnotch, sosfiltfilt, tf2sos
+
+from dsp.arrays import Floats, checked_leads, checked_rate
+
+ORDER = 2
+NOTCH_WIDTH_HZ = 2.0  # mains keeps within 1 Hz; a narrower notch rings longer around a QRS
+
+
+class Preset(StrEnum):
+    """Named pass bands."""
+
+    DIAGNOSTIC = "diagnostic"
+    MONITOR = "monitor"
+    ST = "st"
+
+
+PASS_BANDS_HZ = {
+    Preset.DIAGNOSTIC: (0.67, 150.0),
+    Preset.MONITOR: (0.5, 40.0),
+    Preset.ST: (0.05, 150.0),
+}
+
+
+def clean_ecg(
+    ecg: ArrayLike,
+    fs: float,
+    preset: str = "diagnostic",
+    *,
+    highpass_hz: float | None = None,
+    lowpass_hz: float | None = None,
+    mains_hz: float | None = None,
+) -> Floats:
+    """Filter an ECG without shifting anything in time.
+
+    Parameters
+    ----------
+    ecg
+        (n,) or (leads, n), real numbers in any unit. NaN, infinity or beyond 1e100 is a gap.
+    fs
+        Sampling rate in Hz, 100 to 2000.
+    preset
+        ``"diagnostic"``, ``"monitor"`` or ``"st"``; see the module for what each follows.
+    highpass_hz, lowpass_hz
+        Corners (3 dB down) in place of the preset's; 0 for no high-pass. A low-pass corner at or
+        above half the sampling rate changes nothing: the samples hold no more than that.
+    mains_hz
+        50 or 60 (40 to 70) to take mains out with a notch 2 Hz wide, None to leave it. Left out
+        where it lies at or above half the sampling rate.
+
+    Returns
+    -------
+    array
+        float64, shaped as given, in the same unit. Gaps stay gaps: each stretch between them is
+        filtered for itself, mirrored at its ends so that a strip of 10 s keeps its first and last
+        beat. With a high-pass, the level of a stretch shorter than its time constant is removed.
+
+    Raises
+    ------
+    ValueError
+        For another shape, a dtype that is not real numbers, a rate or corner out of range, or a
+        preset that does not exist.
+    """
+    rate = checked_rate(fs)
+    leads = checked_leads(ecg)
+    if preset not in list(Preset):
+        raise ValueError(f"preset: {preset!r}; give one of {', '.join(Preset)}")
+    usual_high, usual_low = PASS_BANDS_HZ[Preset(preset)]
+    high = usual_high if highpass_hz is None else float(highpass_hz)
+    low = usual_low if lowpass_hz is None else float(lowpass_hz)
+    sections = _sections(rate, high, low, mains_hz)
+    # A mirror shorter than the slowest response would leave its transient in the strip.
+    mirror = math.ceil(rate / high) if high > 0 else math.ceil(rate / NOTCH_WIDTH_HZ)
+    if sections.size and leads.size:
+        gaps = np.isnan(leads)
+        if gaps.any():
+            for lead, gap in zip(leads, gaps, strict=True):
+                _filter_between(lead, gap, sections, mirror)
+        else:
+            leads = _both_ways(leads, sections, mirror)
+    return leads if np.ndim(ecg) == 2 else leads[0]
+
+
+def _sections(rate: float, high: float, low: float, mains: float | None) -> Floats:
+    """Return the second-order sections of one pass, (k, 6), none if nothing is to be filtered."""
+    if not 0 <= high < rate / 2:
+        raise ValueError(f"highpass_hz: {high} Hz at {rate} samples a second")
+    if not low > high:
+        raise ValueError(f"lowpass_hz: {low} Hz is not above the high-pass corner, {high} Hz")
+    sections = [np.empty((0, 6))]
+    if high > 0:
+        sections.append(butter(ORDER, _single_pass(high, rate, 1.0), "high", output="sos"))
+    if low < rate / 2:
+        sections.append(butter(ORDER, _single_pass(low, rate, -1.0), "low", output="sos"))
+    if mains is not None:
+        if not 40 <= mains <= 70:
+            raise ValueError(f"mains_hz: {mains}; give 50, 60 or None")
+        if mains < rate / 2:
+            sections.append(tf2sos(*iirnotch(mains, mains / NOTCH_WIDTH_HZ, fs=rate)))
+    return np.concatenate(sections)
+
+
+def _single_pass(corner: float, rate: float, sign: float) -> float:
+    """Return the corner of one pass, as a share of half the rate, so that two are 3 dB down."""
+    shift = (math.sqrt(2) - 1) ** (sign / (2 * ORDER))
+    return 2 / math.pi * math.atan(math.tan(math.pi * corner / rate) * shift)
+
+
+def _filter_between(lead: Floats, gap: NDArray[np.bool_], sections: Floats, mirror: int) -> None:
+    """Filter in place each stretch of one lead that lies between gaps."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], gap, [True]]).astype(np.int8)))
+    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+        lead[begin:end] = _both_ways(lead[begin:end], sections, mirror)
+
+
+def _both_ways(stretch: Floats, sections: Floats, mirror: int) -> Floats:
+    """Return the last axis filtered forward and backward, mirrored at both ends."""
+    pad = min(mirror, stretch.shape[-1] - 1)
+    return np.asarray(sosfiltfilt(sections, stretch, axis=-1, padtype="even", padlen=pad))

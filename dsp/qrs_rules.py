@@ -1,0 +1,157 @@
+"""Which candidates are beats: rules on sparse candidates, each with a finite past and future.
+
+A candidate above the threshold that is not the T wave of the beat before it is *clear*. What is
+lower than its neighbours and splits a regular interval is dropped; what is weaker than the
+threshold but fills a gap in the rhythm is taken. Clear beats rest on the past alone and are settled
+at once; only the doubtful ones wait for `LOOK_AHEAD_S`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsp.arrays import Floats, Places
+
+THRESHOLD = 0.25  # of the way from the quiet level to the peak level (Pan & Tompkins 1985)
+WEAK_THRESHOLD = 0.125  # half of it when searching back (the same)
+T_WAVE_S = 0.36  # a T wave peaks within this of its QRS ...
+T_WAVE_SHARE = 0.5  # ... and is less than half as steep (the same)
+SPLIT_SHARE = 0.6  # a beat lower than this share of both neighbours ...
+SPLIT_RR = 1.25  # ... between which no more than this many intervals fit is not one
+GAP_RR = 1.6  # a beat is missed after this many intervals (1.66 in Pan & Tompkins 1985)
+RR_COUNT = 8  # intervals that make the usual one (the same)
+RR_LEAST = 3
+LONGEST_RR_S = 3.0  # 20 a minute; longer is a gap, not an interval
+RR_MEMORY_S = RR_COUNT * LONGEST_RR_S
+STALE_S = 2 * LONGEST_RR_S  # so long after the last clear beat its rhythm still counts
+LOOK_AHEAD_S = 1.0
+MEMORY_S = RR_MEMORY_S + STALE_S + LONGEST_RR_S  # nothing older has a say in a decision
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Envelope maxima in time order: working sample, height, and the levels around them."""
+
+    at: Places
+    height: Floats
+    peak: Floats
+    quiet: Floats
+
+    @classmethod
+    def none(cls) -> "Candidates":
+        """Return no candidates."""
+        return cls(np.empty(0, dtype=np.intp), np.empty(0), np.empty(0), np.empty(0))
+
+    def __add__(self, more: "Candidates") -> "Candidates":
+        return Candidates(
+            np.concatenate([self.at, more.at]),
+            np.concatenate([self.height, more.height]),
+            np.concatenate([self.peak, more.peak]),
+            np.concatenate([self.quiet, more.quiet]),
+        )
+
+    def since(self, first: int) -> "Candidates":
+        """Return the candidates from position `first` on."""
+        rows = slice(first, None)
+        return Candidates(self.at[rows], self.height[rows], self.peak[rows], self.quiet[rows])
+
+
+def decide(
+    candidates: Candidates, rate: float, known_to: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Say which candidates are beats, and which of these answers no future can change.
+
+    Parameters
+    ----------
+    candidates
+        All of the last `MEMORY_S` before the first one of interest.
+    rate
+        Working samples per second.
+    known_to
+        Working sample up to which the candidates are complete; infinity at the end of the signal.
+    """
+    t, height = candidates.at / rate, candidates.height
+    quiet = np.minimum(candidates.quiet, candidates.peak)
+    span = candidates.peak - quiet
+    strong = height >= quiet + THRESHOLD * span
+    before, height_before = _last(strong, t, height)
+    clear = strong & ~((t - before < T_WAVE_S) & (height < T_WAVE_SHARE * height_before))
+
+    before, height_before = _last(clear, t, height)
+    found, height_after = _next(clear, t, height)
+    after = np.minimum(found, t + LOOK_AHEAD_S)
+    usual = _usual_interval(clear, t)
+    low = clear & (height < SPLIT_SHARE * height_before) & (t - before < SPLIT_RR * usual)
+    splits = low & (height < SPLIT_SHARE * height_after) & (after - before < SPLIT_RR * usual)
+    weak = ~clear & (height >= quiet + WEAK_THRESHOLD * span) & (t - before > T_WAVE_S)
+    weak &= ~np.isnan(usual)
+    missed = weak & (after - before > GAP_RR * usual) & (after - t > T_WAVE_S)
+    fills = _dominant(missed, t, height, np.minimum(usual / 2, LOOK_AHEAD_S))
+    doubtful = np.where(np.isfinite(found), missed, low | weak)
+    settled = ~doubtful | (t + LOOK_AHEAD_S <= known_to / rate)
+    return (clear & ~splits) | fills, settled
+
+
+def _last(marked: NDArray[np.bool_], t: Floats, height: Floats) -> tuple[Floats, Floats]:
+    """Return time and height of the last marked candidate before each, -inf and 0 without one."""
+    at = np.maximum.accumulate(np.where(marked, np.arange(t.size), -1))
+    at = np.concatenate([[-1], at[:-1]])[: t.size]
+    near = (at >= 0) & (t - t[at] <= LONGEST_RR_S)
+    return np.where(near, t[at], -np.inf), np.where(near, height[at], 0.0)
+
+
+def _next(marked: NDArray[np.bool_], t: Floats, height: Floats) -> tuple[Floats, Floats]:
+    """Return time and height of the next marked candidate within the look-ahead, inf and 0."""
+    n = t.size
+    at = np.minimum.accumulate(np.where(marked, np.arange(n), n)[::-1])[::-1]
+    at = np.concatenate([at[1:], [n]])[:n]
+    inside = np.minimum(at, n - 1)
+    near = (at < n) & (t[inside] - t <= LOOK_AHEAD_S)
+    return np.where(near, t[inside], np.inf), np.where(near, height[inside], 0.0)
+
+
+def _usual_interval(clear: NDArray[np.bool_], t: Floats) -> Floats:
+    """Return for each candidate the median of the last intervals between clear beats before it.
+
+    NaN, with which every comparison fails, where fewer than `RR_LEAST` are known.
+    """
+    beats = t[clear]
+    if beats.size <= RR_LEAST:
+        return np.full(t.size, np.nan)
+    intervals = np.full(beats.size + RR_COUNT - 1, np.nan)
+    intervals[RR_COUNT:] = np.diff(beats)
+    intervals[intervals > LONGEST_RR_S] = np.nan
+    windows = np.lib.stride_tricks.sliding_window_view(intervals, RR_COUNT).copy()
+    begins = np.full(beats.size + RR_COUNT - 1, -np.inf)
+    begins[RR_COUNT:] = beats[:-1]
+    old = (
+        np.lib.stride_tricks.sliding_window_view(begins, RR_COUNT) < (beats - RR_MEMORY_S)[:, None]
+    )
+    windows[old] = np.nan
+    ordered = np.sort(windows, axis=1)
+    present = RR_COUNT - np.isnan(ordered).sum(axis=1)
+    usual = ordered[np.arange(beats.size), np.maximum(present - 1, 0) // 2]
+    usual[present < RR_LEAST] = np.nan
+    last = np.cumsum(clear) - clear - 1  # the clear beat before each candidate
+    fresh = (last >= 0) & (t - beats[last] <= STALE_S)
+    return np.where(fresh, usual[last], np.nan)
+
+
+def _dominant(
+    weak: NDArray[np.bool_], t: Floats, height: Floats, reach: Floats
+) -> NDArray[np.bool_]:
+    """Say which weak candidates are the highest weak ones within `reach` seconds of themselves."""
+    rows = np.flatnonzero(weak)
+    stands = np.ones(rows.size, dtype=bool)
+    when, tall, near = t[rows], height[rows], reach[rows]
+    for apart in range(1, rows.size):
+        distance = when[apart:] - when[:-apart]
+        if not (distance <= LOOK_AHEAD_S).any():
+            break
+        later_wins = tall[apart:] > tall[:-apart]
+        stands[:-apart] &= ~(later_wins & (distance <= near[:-apart]))
+        stands[apart:] &= ~(~later_wins & (distance <= near[apart:]))
+    dominant = np.zeros(t.size, dtype=bool)
+    dominant[rows[stands]] = True
+    return dominant
