@@ -72,8 +72,8 @@ class ByteLink(Protocol):
         ...
 
 
-class Host(Protocol):
-    """The services a driver is given."""
+class Clock(Protocol):
+    """Time as drivers and links know it: the hub's, or a recording's."""
 
     def now(self) -> Instant:
         """Return the present on all clocks of the hub."""
@@ -82,6 +82,10 @@ class Host(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait; in replay this is the recording's time."""
         ...
+
+
+class Host(Clock, Protocol):
+    """The services a driver is given."""
 
     async def keep(self, chunk: Chunk) -> int:
         """Make raw bytes durable and return their number, for `Measurement.kept`.

@@ -20,6 +20,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "decode": "recorded bytes of one instrument to JSON lines",
         "capture": "record a live instrument into a case that can be decoded again",
         "instruments": "the table of supported instruments",
+        "virtual": "a virtual instrument on a port of its own, for trying things out",
         "doctor": "check this machine and say what to do",
     }
 )

@@ -3,16 +3,15 @@
 from collections import Counter
 from contextlib import suppress
 
-from drivers.contract import ByteLink, Driver, Write
+from drivers.contract import ByteLink, Clock, Driver, Write
 from drivers.errors import LinkLost
 from drivers.model import Chunk, Instant, InstrumentId, Item
-from drivers.transports.replay import PlayClock
 
 
 class BenchHost:
     """Gives a driver time and grants, remembers what it was told and makes nothing durable."""
 
-    def __init__(self, clock: PlayClock, granted: frozenset[Write] = frozenset()) -> None:
+    def __init__(self, clock: Clock, granted: frozenset[Write] = frozenset()) -> None:
         self._clock = clock
         self._granted = granted
         self.kept: list[Chunk] = []

@@ -7,9 +7,8 @@ and must have been written before the instrument's next words.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Protocol
 
-from drivers.contract import SerialLine, Write
+from drivers.contract import Clock, SerialLine, Write
 from drivers.errors import LinkLost, ReplayMismatch, WriteNotPermitted
 from drivers.model import Chunk, Instant
 from drivers.transports.capture_file import Happened, LinkEvent, Received, Recording, Written
@@ -17,18 +16,6 @@ from drivers.transports.capture_file import Happened, LinkEvent, Received, Recor
 US_NS = 1000
 S_NS = 1_000_000_000
 PATIENCE_S = 5.0  # of recorded time, for a write that the recording has and the driver still owes
-
-
-class PlayClock(Protocol):
-    """The time a recording is played in."""
-
-    def now(self) -> Instant:
-        """Return the present."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait on this clock."""
-        ...
 
 
 class ReplayLink:
@@ -41,7 +28,7 @@ class ReplayLink:
     def __init__(
         self,
         recording: Recording,
-        clock: PlayClock,
+        clock: Clock,
         granted: frozenset[Write] = frozenset(),
         start: Instant | None = None,
     ) -> None:
@@ -122,7 +109,7 @@ class BytesLink:
     There is no recording to compare writes with: none is permitted.
     """
 
-    def __init__(self, blocks: Iterable[Received], clock: PlayClock, line: SerialLine) -> None:
+    def __init__(self, blocks: Iterable[Received], clock: Clock, line: SerialLine) -> None:
         self._blocks: Iterator[Received] = iter(blocks)
         self._clock = clock
         self._bit_s = 1 / line.baud

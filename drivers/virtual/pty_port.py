@@ -15,11 +15,12 @@ from threading import Thread
 from types import TracebackType
 from typing import Self
 
-from drivers.contract import SerialLine
+from drivers.contract import Clock, SerialLine
 from drivers.transports.damage import NONE, Damage, Damager
 from drivers.virtual.instrument import VirtualInstrument
 from drivers.virtual.wire import Wire
 
+NS = 1_000_000_000
 TICK_S = 0.01
 READ_BYTES = 4096
 
@@ -77,13 +78,12 @@ class PtyPort:
         os.close(self._master)
         self._master = -1
 
-    async def run(self) -> None:
-        """Let the instrument speak and hear on this loop's time, until cancelled or closed."""
-        loop = asyncio.get_running_loop()
-        begin = loop.time()
+    async def run(self, clock: Clock) -> None:
+        """Let the instrument speak and hear in the time of a clock, until cancelled or closed."""
+        begin_ns = clock.now().mono_ns
         while self._master >= 0:
-            self.step(loop.time() - begin)
-            await asyncio.sleep(TICK_S)
+            self.step((clock.now().mono_ns - begin_ns) / NS)
+            await clock.sleep(TICK_S)
 
     def step(self, elapsed_s: float) -> None:
         """Carry what is due by now, in both directions."""
@@ -108,10 +108,10 @@ class PtyPort:
 
 
 @contextmanager
-def on_a_thread(port: PtyPort) -> Iterator[PtyPort]:
+def on_a_thread(port: PtyPort, clock: Clock) -> Iterator[PtyPort]:
     """Run a port on a thread of its own, for programs whose own loop is busy or not asyncio's."""
     loop = asyncio.new_event_loop()
-    running = loop.create_task(port.run())
+    running = loop.create_task(port.run(clock))
 
     def carry() -> None:
         with suppress(asyncio.CancelledError):

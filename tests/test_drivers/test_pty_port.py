@@ -37,6 +37,20 @@ class Parrot:
         return data.upper()
 
 
+class RunningClock:
+    """Every look at it is a hundredth of a second later."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def now(self):
+        self.looks += 1
+        return Instant(0, self.looks * 10_000_000, trusted=False)
+
+    async def sleep(self, _seconds):
+        await asyncio.sleep(0.001)
+
+
 class Babbler:
     """Says a hundred thousand bytes at once."""
 
@@ -85,7 +99,7 @@ async def test_it_runs_on_its_own_time_until_cancelled():
         async with open_link(
             f"serial:{port.path}", FAST, lambda: AT, frozenset({Write.IDENTIFY})
         ) as link:
-            running = asyncio.ensure_future(port.run())
+            running = asyncio.ensure_future(port.run(RunningClock()))
             await link.write(Write.IDENTIFY, b"who?")
             assert (await anext(link)).data.startswith(b"W")
             running.cancel()
@@ -94,7 +108,7 @@ async def test_it_runs_on_its_own_time_until_cancelled():
 
 
 async def test_it_runs_on_a_thread_of_its_own():
-    with on_a_thread(PtyPort(Parrot(), FAST)) as port:
+    with on_a_thread(PtyPort(Parrot(), FAST), RunningClock()) as port:
         async with open_link(
             f"serial:{port.path}", FAST, lambda: AT, frozenset({Write.IDENTIFY})
         ) as link:
@@ -140,7 +154,7 @@ def test_a_link_is_made_to_it_and_taken_away(tmp_path):
 async def test_a_person_can_run_one_by_name(tmp_path):
     link = tmp_path / "monitor"
     running = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "drivers.virtual", "ivy-450c", "--path", link),
+        *(sys.executable, "-m", "edge.cli", "virtual", "ivy-450c", "--path", link),
         stderr=asyncio.subprocess.PIPE,
     )
     assert str(link).encode() in await running.stderr.readline()
@@ -153,7 +167,15 @@ async def test_a_person_can_run_one_by_name(tmp_path):
 
 def test_a_file_in_the_way_of_the_link_is_left_alone(tmp_path):
     (tmp_path / "notes").write_text("mine")
-    command = [sys.executable, "-m", "drivers.virtual", "ivy-450c", "--path", tmp_path / "notes"]
+    command = [
+        sys.executable,
+        "-m",
+        "edge.cli",
+        "virtual",
+        "ivy-450c",
+        "--path",
+        tmp_path / "notes",
+    ]
     got = subprocess.run(command, capture_output=True, check=False)
     assert got.returncode == 2
     assert b"is not a link" in got.stderr
