@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from drivers.model import InstrumentId
-from edge.fhir.codes import OURS, RESULT_ID, Mdc
+from edge.fhir.codes import Mdc
 from edge.fhir.elements import (
     Json,
     by_identifier,
@@ -20,17 +20,19 @@ from edge.fhir.elements import (
     line,
     mdc,
 )
+from edge.fhir.names import (
+    BLUETOOTH,
+    DEVICE,
+    EUI_64,
+    HUB,
+    OPERATION,
+    OPERATOR,
+    PARTICIPANT,
+    RAW,
+    RESULT_ID,
+)
 from edge.fhir.observations import Actors
 from edge.observation import AssociatedMeasurement, Origin
-
-EUI_64 = "urn:oid:1.2.840.10004.1.1.1.0.0.1.0.0.1.2680"
-BLUETOOTH = "http://hl7.org/fhir/sid/eui-48/bluetooth"
-DEVICE = f"{OURS}/device"
-HUB = f"{OURS}/hub"
-OPERATOR = f"{OURS}/operator"
-RAW = f"{OURS}/raw-sha256"
-PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 
 _INSTRUMENT_TYPE = Mdc(65573, "MDC_MOC_VMS_MDS_SIMP")
 _HUB_TYPE = Mdc(531981, "MDC_MOC_VMS_MDS_AHD")

@@ -12,26 +12,24 @@ The subject is a reference of the record system's; nothing in a Bundle names or 
 An identifier is never the entry's own fullUrl, which servers rewrite.
 """
 
-from typing import Final
-
 import msgspec
 
 from edge.fhir.actors import HubIdentity, actors_of, provenance
-from edge.fhir.codes import OURS, RESULT_ID
 from edge.fhir.elements import Json, by_identifier, coding, entry_id, full_url, identifier
+from edge.fhir.names import (
+    RESULT_ID,
+    SCHEMA,
+    TAG_CLOCK,
+    TAG_CONTENT,
+    TAG_CORRECTS,
+    TAG_KIND,
+    TAG_RUN,
+    TAG_SCHEMA,
+    TAG_SEQ,
+    TAG_SPACE,
+)
 from edge.fhir.observations import coincident_timestamp, observations
 from edge.observation import AssociatedMeasurement, content_sha256
-
-SCHEMA: Final = "1"  # of the Bundle; a change that breaks a reader makes it 2
-
-TAG_SCHEMA = f"{OURS}/schema"
-TAG_KIND = f"{OURS}/kind"
-TAG_SPACE = f"{OURS}/space"
-TAG_CLOCK = f"{OURS}/clock"
-TAG_SEQ = f"{OURS}/seq"
-TAG_RUN = f"{OURS}/boot-id"
-TAG_CONTENT = f"{OURS}/content-sha256"
-TAG_CORRECTS = f"{OURS}/corrects"
 
 
 def encode(result: AssociatedMeasurement, *, hub: HubIdentity, sequence: int) -> bytes:

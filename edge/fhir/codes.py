@@ -15,19 +15,6 @@ from types import MappingProxyType
 
 from drivers.model import Flag, Kind, Metric, Status, Unit
 
-LOINC = "http://loinc.org"
-MDC = "urn:iso:std:iso:11073:10101"
-MDC_OLD = "urn:oid:2.16.840.1.113883.6.24"  # in older messages: read, never written
-UCUM = "http://unitsofmeasure.org"
-DATA_ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
-INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
-MEASUREMENT_STATUS = "http://hl7.org/fhir/uv/pocd/CodeSystem/measurement-status"
-
-# The names of this project's own code systems, identifiers and extensions. They are names, not
-# addresses: the top-level domain is reserved (RFC 2606), so nobody else can come to own them.
-OURS = "https://vitals-edge.example/fhir"
-RESULT_ID = f"{OURS}/result-id"
-
 
 @dataclass(frozen=True, slots=True)
 class Mdc:

@@ -6,7 +6,8 @@ from typing import TypeAlias
 from urllib.parse import quote
 
 from edge.clock import NS, utc
-from edge.fhir.codes import MDC, OURS, RESULT_ID, UCUM, Mdc
+from edge.fhir.codes import Mdc
+from edge.fhir.names import MDC, OURS, RESULT_ID, UCUM
 
 Json: TypeAlias = dict[str, object]
 

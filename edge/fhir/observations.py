@@ -12,11 +12,6 @@ from dataclasses import dataclass
 from drivers.model import Flag, Metric, Reading
 from edge.fhir.codes import (
     ABSENT,
-    DATA_ABSENT_REASON,
-    INTERPRETATION,
-    LOINC,
-    MEASUREMENT_STATUS,
-    OURS,
     PANEL,
     PRESSURES,
     QUESTIONABLE,
@@ -37,20 +32,26 @@ from edge.fhir.elements import (
     quantity,
     shifted,
 )
+from edge.fhir.names import (
+    ACT_REASON,
+    CATEGORY,
+    CERTAINTY,
+    DATA_ABSENT_REASON,
+    DEVICE_TIME,
+    FLAG,
+    GATEWAY,
+    INTERPRETATION,
+    LOINC,
+    MEASUREMENT_STATUS,
+    ORIGIN,
+    PHD_CATEGORY,
+    STATUS,
+    TIME_ERROR,
+    TRANSLATION,
+)
 from edge.observation import AssociatedMeasurement, Origin, Space, Timing
 
 PANEL_ENTRY = "blood-pressure"
-GATEWAY = "http://hl7.org/fhir/StructureDefinition/observation-gatewayDevice"
-TRANSLATION = "http://hl7.org/fhir/StructureDefinition/iso21090-PQ-translation"
-TIME_ERROR = f"{OURS}/StructureDefinition/time-uncertainty"
-ORIGIN = f"{OURS}/origin"
-STATUS = f"{OURS}/status"
-FLAG = f"{OURS}/flag"
-DEVICE_TIME = f"{OURS}/device-time"
-CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
-PHD_CATEGORY = "http://hl7.org/fhir/uv/phd/CodeSystem/PhdObservationCategories"
-CERTAINTY = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
-ACT_REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 
 _WALL_CLOCK = Mdc(67975, "MDC_ATTR_TIME_ABS")
 _WALL_CLOCK_RESOLUTION = Mdc(68222, "MDC_TIME_RES_ABS")

@@ -12,7 +12,14 @@ import msgspec
 from msgspec import Struct
 
 from drivers.model import Metric
-from edge.fhir.bundle import (
+from edge.fhir.codes import METRIC_OF_LOINC, METRIC_OF_MDC
+from edge.fhir.names import (
+    LOINC,
+    MDC,
+    MDC_OLD,
+    ORIGIN,
+    RESULT_ID,
+    STATUS,
     TAG_CLOCK,
     TAG_CONTENT,
     TAG_CORRECTS,
@@ -21,9 +28,8 @@ from edge.fhir.bundle import (
     TAG_SCHEMA,
     TAG_SEQ,
     TAG_SPACE,
+    TRANSLATION,
 )
-from edge.fhir.codes import LOINC, MDC, MDC_OLD, METRIC_OF_LOINC, METRIC_OF_MDC, RESULT_ID
-from edge.fhir.observations import ORIGIN, STATUS, TRANSLATION
 
 Node: TypeAlias = Mapping[str, object]
 

@@ -22,7 +22,7 @@ from drivers.model import (
 )
 from edge.fhir.actors import HubIdentity
 from edge.fhir.bundle import encode
-from edge.fhir.codes import UCUM
+from edge.fhir.names import UCUM
 from edge.fhir.read import BundleError, read
 from edge.observation import (
     AssociatedMeasurement,
