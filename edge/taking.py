@@ -16,6 +16,8 @@ from edge.association import is_stored
 from edge.clock import NS
 from edge.observation import Association, Moment
 
+SIGHTINGS = 2  # of a repeated value, before a change from it means anything
+
 
 @dataclass(frozen=True, slots=True)
 class Take:
@@ -58,10 +60,17 @@ class SpotWatch:
 
 @dataclass(slots=True)
 class StickyWatch:
-    """Only a change of the repeated value is a measurement."""
+    """Only a change of the repeated value is a measurement, and only against a value seen twice.
+
+    One sighting proves nothing: a damaged frame between two good ones would look like two changes.
+    A value that comes back after an empty field may be the old one shown again: it is taken, but
+    not as new.
+    """
 
     _value: tuple[object, ...] | None = None
+    _last_number: tuple[object, ...] | None = None
     _seen: Moment | None = None
+    _sightings: int = 0
 
     def look(
         self, measurement: Measurement, at: Moment, association: Association | None
@@ -69,10 +78,17 @@ class StickyWatch:
         """Take a value that differs from the one before; an empty field only sets the scene."""
         del association
         value = _value_of(measurement)
-        changed, before = value != self._value, self._seen
-        self._value, self._seen = value, at
         empty = all(reading.status is Status.NO_VALUE for reading in measurement.readings)
-        return Take(before) if changed and not empty else None
+        if value == self._value:
+            self._seen, self._sightings = at, self._sightings + 1
+            return None
+        proven = self._sightings >= SIGHTINGS and value != self._last_number
+        take = Take(self._seen if proven else None)
+        self._value, self._seen, self._sightings = value, at, 1
+        if empty:
+            return None
+        self._last_number = value
+        return take
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from edge.association import Unprovable, span_of, why_outside
 from edge.events import Confirm, Measured
 from edge.observation import Association, Origin, content_result_id, journal_result_id
-from edge.room.state import Item, ItemState, RoomState, put
+from edge.room.state import Item, ItemState, LastValue, RoomState, put
 
 NOBODY = "nobody is identified"
 UNVERIFIED = "the identity is not verified"
@@ -20,15 +20,19 @@ def measured(state: RoomState, sequence: int, event: Measured) -> RoomState:
     by_content = content_result_id(event.measurement, event.identity)
     if by_content is not None and by_content in state.stored:
         return state
-    value, key = _fingerprint(event), _source(event)
-    repeated = event.unchanged_until is None and state.last_values.get(key) == value
-    state = replace(state, last_values=state.last_values.put(key, value), last_activity=event.at)
+    repeated = _shown_again(state, event)
+    latest = LastValue(_fingerprint(event), event.at)
+    state = replace(
+        state,
+        last_values=state.last_values.put(_source(event), latest),
+        last_activity=event.at,
+    )
     if by_content is not None:
         state = replace(state, stored=(*state.stored, by_content)[-STORED_MAX:])
     result_id = by_content or journal_result_id(state.journal, sequence)
     item = _judged(state, Item(sequence, event, ItemState.SHOWN, result_id))
     if item.state is ItemState.QUARANTINED and repeated and by_content is None:
-        return state  # an instrument that repeats its last value, after a replug or a restart
+        return state
     return put(state, item)
 
 
@@ -62,6 +66,15 @@ def _unproven(event: Measured, association: Association | None) -> str | None:
         return why_outside(event, association)
     span = span_of(event)
     return span.reason if isinstance(span, Unprovable) else None
+
+
+def _shown_again(state: RoomState, event: Measured) -> bool:
+    """Tell the last value of before, shown again by an instrument that was connected anew."""
+    last, link = state.last_values.get(_source(event)), state.linked.get(event.instrument)
+    if event.unchanged_until is not None or last is None or link is None:
+        return False
+    anew = link.at.era != last.at.era or link.at.mono_ns > last.at.mono_ns
+    return anew and last.readings == _fingerprint(event)
 
 
 def _source(event: Measured) -> str:

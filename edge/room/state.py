@@ -53,6 +53,13 @@ class Withdrawal(Struct, frozen=True):
     refused: str = ""
 
 
+class LastValue(Struct, frozen=True):
+    """What an instrument last said of one kind, to recognise it after a replug."""
+
+    readings: str
+    at: Moment
+
+
 class RoomState(Struct, frozen=True):
     """All that is known of the room; `associations` are those that items still refer to."""
 
@@ -64,7 +71,7 @@ class RoomState(Struct, frozen=True):
     items: Ledger[int, Item] = Ledger()
     results: Ledger[str, int] = Ledger()
     withdrawals: Ledger[str, Withdrawal] = Ledger()
-    last_values: Ledger[str, str] = Ledger()
+    last_values: Ledger[str, LastValue] = Ledger()
     stored: tuple[
         str, ...
     ] = ()  # results known by content, so that a backlog sent again is seen as such

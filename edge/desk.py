@@ -1,0 +1,316 @@
+"""What people do in the room: sign in, say who the patient is, decide about values.
+
+Every act is checked here against the present room and answered in plain words; what it changes is
+an event. A patient is taken only with two identifiers from the record system, which a person
+compared.
+While the record system cannot be reached, a scan opens an unverified association: values are held,
+and sent only after the second check when it is back.
+"""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TypedDict
+
+from msgspec import Struct
+
+from drivers.model import Instant
+from edge.chronicle import Chronicle
+from edge.clock import Clock, utc
+from edge.contract.commands import why_refused
+from edge.contract.dialogue import (
+    AssignPatient,
+    CloseAssociation,
+    Operator,
+    OperatorReply,
+    OperatorRequest,
+    Patient,
+    PatientReply,
+    PatientRequest,
+    Reply,
+    Request,
+    RoomListReply,
+    RoomListRequest,
+    ScannedBadge,
+    ScannedPatient,
+)
+from edge.events import (
+    AssociationClosed,
+    AssociationOpened,
+    AssociationVerified,
+    CloseReason,
+    Confirm,
+    Confirmed,
+    Discarded,
+    Taken,
+    WrongPatient,
+)
+from edge.observation import Method, Moment, Subject
+from edge.room.state import Item, ItemState
+
+Ask = Callable[[Request], Awaitable[Reply]]
+WhoIs = Callable[[str], Awaitable[Subject | None]]
+
+
+class Refused(Exception):  # noqa: N818 - what a person is told, not a fault
+    """An act that cannot be done now; the message is for the person."""
+
+
+class NoAnswer(Exception):  # noqa: N818 - a state
+    """The record system did not answer in time, or is not connected."""
+
+
+class Candidate(Struct, frozen=True):
+    """A patient the record system named, whom nobody has confirmed yet.
+
+    `verifies` is an unverified association this is the second check for.
+    """
+
+    patient: Patient
+    method: Method
+    verifies: str | None = None
+
+
+class Desk:
+    """The acts of the people in one room."""
+
+    def __init__(
+        self, chronicle: Chronicle, clock: Clock, ask: Ask, who_is: WhoIs, run: str
+    ) -> None:
+        self.operator: Operator | None = None
+        self.candidate: Candidate | None = None
+        self._chronicle = chronicle
+        self._clock = clock
+        self._ask = ask
+        self._run = run
+        self._who_is = who_is
+
+    # ---- who is acting
+
+    async def sign_in(self, badge: str) -> Operator:
+        """Return the person with this badge, who from now on answers for what is done."""
+        request = OperatorRequest(**self._envelope(), body=ScannedBadge(badge))
+        try:
+            reply = await self._ask(request)
+        except NoAnswer as error:
+            raise Refused("the record system does not answer: nobody can sign in now") from error
+        if not isinstance(reply, OperatorReply) or reply.operator is None:
+            raise Refused("this badge is not known; ask the record system's administrator")
+        self.operator = reply.operator
+        return reply.operator
+
+    def sign_out(self) -> None:
+        """Nobody answers for what is done."""
+        self.operator = None
+
+    # ---- who the patient is
+
+    async def scan(self, code: str) -> Candidate | None:
+        """Ask who this is, and end the visit before; None when nobody could be asked.
+
+        Then the scan has opened an unverified association.
+        """
+        person = self._person()
+        await self.close(CloseReason.NEXT_PATIENT)
+        try:
+            self.candidate = await self._look_up(code, None)
+        except NoAnswer:
+            await self._open_unverified(code, person)
+        return self.candidate
+
+    async def room_list(self) -> tuple[Patient, ...]:
+        """Return whom the record system expects in this room."""
+        try:
+            reply = await self._ask(RoomListRequest(**self._envelope()))
+        except NoAnswer as error:
+            raise Refused("the record system does not answer: scan the patient instead") from error
+        return reply.patients if isinstance(reply, RoomListReply) else ()
+
+    async def choose(self, reference: str) -> Candidate:
+        """Propose one patient of the room's list."""
+        self._person()
+        for patient in await self.room_list():
+            if patient.reference == reference:
+                await self.close(CloseReason.NEXT_PATIENT)
+                self.candidate = Candidate(patient, Method.ROOM_LIST)
+                return self.candidate
+        raise Refused("this patient is not on the room's list any more")
+
+    async def confirm_patient(self) -> str:
+        """Take the proposed patient, whose two identifiers a person compared; the association."""
+        candidate, person = self.candidate, self._person()
+        if candidate is None:
+            raise Refused("there is no patient to confirm: scan first")
+        self.candidate = None
+        return await self._open(candidate, person)
+
+    def not_this_person(self) -> None:
+        """Drop the proposed patient."""
+        self.candidate = None
+
+    async def check_unverified(self) -> Candidate | None:
+        """Once the record system is back, ask it about a patient scanned while it was away."""
+        for association in self._chronicle.state.associations.values():
+            if association.verified:
+                continue
+            scanned = await self._who_is(association.subject)
+            if scanned is None:
+                continue
+            try:
+                self.candidate = await self._look_up(scanned.display[0], association.id)
+            except NoAnswer:
+                return None
+            return self.candidate
+        return None
+
+    async def mismatch(self, association: str) -> None:
+        """End an association that was never this patient's."""
+        await self._chronicle.record(
+            AssociationClosed(at=self._now(), association=association, reason=CloseReason.MISMATCH)
+        )
+
+    async def close(self, reason: CloseReason = CloseReason.END_OF_VISIT) -> None:
+        """End the visit, if there is one."""
+        self.candidate = None
+        association = self._chronicle.state.association
+        if association is not None:
+            await self._chronicle.record(
+                AssociationClosed(at=self._now(), association=association.id, reason=reason)
+            )
+
+    async def assigned(self, command: AssignPatient, received: Instant) -> str | None:
+        """Follow the record system's word on who is here; the reason where it is not followed.
+
+        A person still compares the two identifiers, except where the site lets values go out by
+        themselves and the record system says that somebody validated the assignment.
+        """
+        refused = why_refused(command, received, self._run)
+        if refused is not None:
+            return refused
+        body = command.body
+        if self._chronicle.state.known(body.association_id) is not None:
+            return None
+        await self.close(CloseReason.NEXT_PATIENT)
+        candidate = Candidate(body.patient, Method.RECORD_SYSTEM)
+        auto = self._chronicle.state.policy.confirm is Confirm.AUTO
+        if auto and body.validated_by:
+            await self._open(candidate, body.validated_by, body.association_id)
+        else:
+            self.candidate = candidate
+        return None
+
+    async def closed_by_record_system(self, command: CloseAssociation) -> None:
+        """End the association the record system names; any other stays."""
+        association = self._chronicle.state.association
+        if association is not None and association.id == command.body.association_id:
+            await self.close(CloseReason.RECORD_SYSTEM)
+
+    # ---- values
+
+    async def take(self, item: int) -> None:
+        """Say that a held or quarantined value is this patient's, after comparing the display."""
+        person, association = self._person(), self._chronicle.state.association
+        if association is None or not association.verified:
+            raise Refused("no verified patient is in the room: identify the patient first")
+        self._item(item, ItemState.HELD, ItemState.QUARANTINED)
+        await self._chronicle.record(
+            Taken(at=self._now(), item=item, association=association.id, person=person)
+        )
+
+    async def confirm(self, items: tuple[int, ...]) -> None:
+        """Let offered values go out."""
+        person = self._person()
+        for item in items:
+            self._item(item, ItemState.OFFERED)
+        at = self._now()
+        await self._chronicle.record(*(Confirmed(at=at, item=i, person=person) for i in items))
+
+    async def discard(self, item: int, reason: str) -> None:
+        """Say that a value is none; what was sent is withdrawn."""
+        person = self._person()
+        self._item(item)
+        await self._chronicle.record(
+            Discarded(at=self._now(), item=item, person=person, reason=reason)
+        )
+
+    async def wrong_patient(self, item: int) -> None:
+        """Say that a value is another patient's; what was sent is withdrawn."""
+        person = self._person()
+        self._item(item)
+        await self._chronicle.record(WrongPatient(at=self._now(), item=item, person=person))
+
+    # ---- details
+
+    def _person(self) -> str:
+        if self.operator is None:
+            raise Refused("nobody is signed in: scan your badge")
+        return self.operator.reference
+
+    def _item(self, sequence: int, *states: ItemState) -> Item:
+        item = self._chronicle.state.items.get(sequence)
+        if item is None:
+            raise Refused(f"there is no value {sequence} in the room any more")
+        if states and item.state not in states:
+            raise Refused(f"value {sequence} is {item.state}, not {' or '.join(states)}")
+        return item
+
+    async def _look_up(self, code: str, verifies: str | None) -> Candidate:
+        request = PatientRequest(**self._envelope(), body=ScannedPatient(code))
+        reply = await self._ask(request)
+        patients = reply.patients if isinstance(reply, PatientReply) else ()
+        if len(patients) != 1:
+            found = "knows nobody" if not patients else "knows more than one person"
+            raise Refused(f"the record system {found} with this code; check the wristband")
+        return Candidate(patients[0], Method.SCAN, verifies)
+
+    async def _open(self, candidate: Candidate, person: str, association: str | None = None) -> str:
+        patient = candidate.patient
+        subject = Subject(patient.reference, patient.display)
+        if candidate.verifies is not None:
+            return await self._verify(candidate.verifies, subject)
+        key, association = str(uuid.uuid4()), association or str(uuid.uuid4())
+        opened = AssociationOpened(
+            at=self._now(),
+            association=association,
+            subject=key,
+            method=candidate.method,
+            person=person,
+            verified=True,
+        )
+        await self._chronicle.record(opened, subjects=[(key, subject)])
+        return association
+
+    async def _open_unverified(self, code: str, person: str) -> None:
+        key, association = str(uuid.uuid4()), str(uuid.uuid4())
+        opened = AssociationOpened(
+            at=self._now(),
+            association=association,
+            subject=key,
+            method=Method.SCAN,
+            person=person,
+            verified=False,
+        )
+        await self._chronicle.record(opened, subjects=[(key, Subject("", (code, "")))])
+
+    async def _verify(self, association: str, subject: Subject) -> str:
+        known = self._chronicle.state.known(association)
+        if known is None:
+            raise Refused("that visit is over and nothing of it is held any more")
+        await self._chronicle.record(
+            AssociationVerified(at=self._now(), association=association),
+            subjects=[(known.subject, subject)],
+        )
+        return association
+
+    def _envelope(self) -> "_Envelope":
+        at = utc(self._clock.now().wall_ns)
+        return _Envelope(correlation_id=str(uuid.uuid4()), boot_id=self._run, at=at)
+
+    def _now(self) -> Moment:
+        return Moment.of(self._clock.now(), self._clock.era)
+
+
+class _Envelope(TypedDict):
+    correlation_id: str
+    boot_id: str
+    at: datetime

@@ -1,0 +1,271 @@
+"""Keeps one instrument connected, and tells the truth about it.
+
+Each instrument has a task of its own: what a driver does wrong, or a cable, stays there. Kept raw
+bytes of an earlier run go through the driver first, then the link is opened, again and again.
+"""
+
+import asyncio
+import logging
+import zlib
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from drivers.contract import ByteLink, Write
+from drivers.errors import (
+    DeviceMismatch,
+    LinkError,
+    LinkLost,
+    LinkNotFound,
+    LinkRefused,
+    SettingsError,
+)
+from drivers.model import Chunk, Instant, InstrumentId, Item, Measurement
+from drivers.registry import Entry
+from drivers.transports.memory import KeptLink
+from edge.backoff import delays
+from edge.clock import NS, Clock
+from edge.events import Event, LinkClosed, LinkOpened
+from edge.intake import Intake
+from edge.observation import Moment
+from edge.store import Store, StoreError
+
+log = logging.getLogger(__name__)
+
+STALLED_S = 10.0  # every supported stream speaks at least once a second or two
+WRONG_INSTRUMENT_S = 60.0  # somebody must act; look again now and then
+
+
+class LinkState(StrEnum):
+    """What an instrument does, from what was heard, not from what is configured."""
+
+    ABSENT = "absent"
+    OPENING = "opening"
+    SILENT = "silent"
+    STREAMING = "streaming"
+    WRONG = "wrong-instrument"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One instrument of the settings, checked: how to reach it and what it may be told."""
+
+    name: str
+    driver: str
+    entry: Entry
+    options: Any
+    open: Callable[[Callable[[], Instant]], AbstractAsyncContextManager[ByteLink]]
+    granted: frozenset[Write] = frozenset()
+    serial: str | None = None
+
+
+@dataclass(slots=True)
+class Health:
+    """What the service page shows of a link."""
+
+    state: LinkState = LinkState.ABSENT
+    reason: str = ""
+    heard_mono_ns: int | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def seen_at(self, now: Instant) -> LinkState:
+        """Return the state, with a stream that stalled seen as silent."""
+        if self.state is not LinkState.STREAMING or self.heard_mono_ns is None:
+            return self.state
+        stalled = now.mono_ns - self.heard_mono_ns > STALLED_S * NS
+        return LinkState.SILENT if stalled else self.state
+
+
+Record = Callable[[Event], Awaitable[None]]
+
+
+class Supervisor:
+    """Runs one instrument's driver for as long as the service lives."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        clock: Clock,
+        store: Store,
+        record: Record,
+        intake: Callable[[Plan], Intake],
+    ) -> None:
+        self.plan = plan
+        self.health = Health()
+        self.intake = intake(plan)
+        self._new_intake = intake
+        self.clock = clock
+        self.store = store
+        self._record = record
+
+    async def run(self) -> None:
+        """Recover, then connect and stay connected; ends only by cancellation or bad settings."""
+        await self._recover()
+        waits = delays(seed=_seed(self.plan.name))
+        while True:
+            heard = self.health.heard_mono_ns
+            try:
+                await self._session()
+            except SettingsError as error:
+                self._state(LinkState.REFUSED, str(error))
+                log.error("%s: %s", self.plan.name, error)  # noqa: TRY400 - the message says it all
+                return
+            except DeviceMismatch as error:
+                self._state(LinkState.WRONG, str(error))
+                await self.clock.sleep(WRONG_INSTRUMENT_S)
+            except LinkNotFound as error:
+                self._state(LinkState.ABSENT, str(error))
+            except LinkRefused as error:
+                self._state(LinkState.REFUSED, str(error))
+            except LinkError as error:
+                self._state(LinkState.ABSENT, str(error))
+            except StoreError as error:
+                self._state(LinkState.REFUSED, str(error))
+                log.error("%s: %s", self.plan.name, error)  # noqa: TRY400 - the message says it all
+            except Exception:  # a fault of one driver must not end the others
+                self.health.counts["driver_faults"] += 1
+                self._state(LinkState.ABSENT, "the driver failed; see the log")
+                log.exception("%s: driver failed", self.plan.name)
+            if self.health.heard_mono_ns != heard:  # it worked for a while: begin anew
+                waits = delays(seed=_seed(self.plan.name))
+            await self.clock.sleep(next(waits))
+
+    async def _session(self) -> None:
+        self._state(LinkState.OPENING)
+        async with self.plan.open(self.clock.now) as link:
+            self.intake = self._new_intake(self.plan)
+            await self._announce()
+            self._state(LinkState.SILENT)
+            try:
+                await self._drive(_Host(self), _Heard(link, self._heard))
+            finally:
+                self.intake.room.live.lost(self.plan.name)
+                await asyncio.shield(self._closed())
+
+    async def _recover(self) -> None:
+        """Send what was kept and never settled through the driver again, with its own times."""
+        for era, chunks in await self.store.unsettled(self.plan.name):
+            self.intake = self._new_intake(self.plan)
+            self.intake.era = era
+            numbers = {id(chunk): number for number, chunk in chunks}
+            host = _RecoveringHost(self, numbers)
+            with suppress(LinkLost):
+                await self._drive(host, KeptLink(chunk for _, chunk in chunks))
+            for number, _ in chunks:
+                await self.store.settle(number)
+        self.intake = self._new_intake(self.plan)
+
+    async def _drive(self, host: "_Host", link: ByteLink) -> None:
+        driver = self.plan.entry.factory()(host, self.plan.options)
+        await driver.run(link, self._emit)
+
+    async def _emit(self, item: Item) -> None:
+        if isinstance(item, Measurement) and self.plan.serial is not None:
+            self._must_be_bound()
+        await self.intake.emit(item)
+
+    def _must_be_bound(self) -> None:
+        if self.intake.identity.serial != self.plan.serial:
+            raise DeviceMismatch(
+                f"{self.plan.name}: bound to serial {self.plan.serial}, but the instrument has not "
+                "given its number; allow 'identify' or remove `serial` from the settings"
+            )
+
+    def _heard(self) -> None:
+        self._state(LinkState.STREAMING)
+        self.health.heard_mono_ns = self.clock.now().mono_ns
+        self.health.counts["chunks"] += 1
+
+    def identified(self, who: InstrumentId) -> None:
+        """Take an instrument's identity; DeviceMismatch if it is not the one the settings name."""
+        if self.plan.serial is not None and who.serial not in {None, self.plan.serial}:
+            raise DeviceMismatch(
+                f"{self.plan.name}: another instrument answers ({who.model or who.driver}, "
+                f"serial {who.serial}); the settings bind this link to serial {self.plan.serial}"
+            )
+        self.intake.identity = who
+
+    async def _announce(self) -> None:
+        at = self._moment()
+        identity = self.intake.identity
+        await self._record(LinkOpened(at=at, instrument=self.plan.name, identity=identity))
+
+    async def _closed(self) -> None:
+        reason = self.health.reason or "the link is gone"
+        await self._record(LinkClosed(at=self._moment(), instrument=self.plan.name, reason=reason))
+
+    def _moment(self) -> Moment:
+        return Moment.of(self.clock.now(), self.clock.era)
+
+    def _state(self, state: LinkState, reason: str = "") -> None:
+        if state is not self.health.state:
+            log.info("%s: %s %s", self.plan.name, state, reason)
+        self.health.state, self.health.reason = state, reason
+
+
+class _Host:
+    """What `drivers.contract.Host` promises, for one session."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._name = supervisor.plan.name
+
+    def now(self) -> Instant:
+        return self._supervisor.clock.now()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._supervisor.clock.sleep(seconds)
+
+    async def keep(self, chunk: Chunk) -> int:
+        return await self._supervisor.store.keep(self._name, chunk)
+
+    async def settle(self, kept: int) -> None:
+        await self._supervisor.store.settle(kept)
+
+    def identify(self, who: InstrumentId) -> None:
+        self._supervisor.identified(who)
+
+    def count(self, name: str, by: int = 1) -> None:
+        self._supervisor.health.counts[name] += by
+
+    def may(self, purpose: Write) -> bool:
+        return purpose in self._supervisor.plan.granted
+
+
+class _RecoveringHost(_Host):
+    """The same for kept bytes: they are durable already, under their numbers."""
+
+    def __init__(self, supervisor: Supervisor, numbers: Mapping[int, int]) -> None:
+        super().__init__(supervisor)
+        self._numbers = numbers
+
+    async def keep(self, chunk: Chunk) -> int:
+        return self._numbers[id(chunk)]
+
+    def may(self, purpose: Write) -> bool:
+        del purpose
+        return False  # the instrument that sent these bytes is not listening
+
+
+class _Heard:
+    """A link that tells when something comes in."""
+
+    def __init__(self, link: ByteLink, heard: Callable[[], None]) -> None:
+        self._link = link
+        self._heard = heard
+
+    async def __aiter__(self) -> AsyncIterator[Chunk]:
+        async for chunk in self._link:
+            self._heard()
+            yield chunk
+
+    async def write(self, purpose: Write, data: bytes) -> None:
+        await self._link.write(purpose, data)
+
+
+def _seed(name: str) -> int:
+    return zlib.crc32(name.encode())

@@ -1,0 +1,133 @@
+"""The room in plain data, for whoever shows it: a page, a terminal, a test.
+
+It names the patient who is present and nobody else: values held from before are counted and
+described, never shown with a person. Nothing here decides anything.
+"""
+
+from msgspec import Struct
+
+from drivers.model import Instant, Reading
+from edge.clock import NS, utc
+from edge.live import Current, Live
+from edge.observation import Subject
+from edge.room import Item, ItemState, RoomState
+
+
+class ReadingView(Struct, frozen=True):
+    """One reading: a value or the reason there is none."""
+
+    metric: str
+    value: float | None
+    unit: str
+    status: str
+
+
+class ValueView(Struct, frozen=True):
+    """One measurement of the room: what, from what, when, how sure, and how far it got."""
+
+    item: int
+    kind: str
+    readings: tuple[ReadingView, ...]
+    origin: str
+    instrument: str
+    device: str
+    taken: str
+    clock_trusted: bool
+    state: str
+    reason: str
+    flags: tuple[str, ...]
+    result_id: str
+    filed: str | None
+
+
+class LiveView(Struct, frozen=True):
+    """What an instrument says now, and how old that is."""
+
+    instrument: str
+    kind: str
+    readings: tuple[ReadingView, ...]
+    origin: str
+    age_s: float
+
+
+class RoomView(Struct, frozen=True):
+    """Everything a screen shows."""
+
+    patient: tuple[str, str] | None
+    verified: bool
+    since: str | None
+    values: tuple[ValueView, ...]
+    held: int
+    quarantined: int
+    refused: int
+    live: tuple[LiveView, ...]
+    clock_trusted: bool
+
+
+def view_of(state: RoomState, subject: Subject | None, live: Live, now: Instant) -> RoomView:
+    """Return the room as it is now; `subject` is the patient of the open association."""
+    association = state.association
+    items = sorted(state.items.values(), key=lambda item: item.sequence)
+    present = [item for item in items if association and item.association == association.id]
+    return RoomView(
+        patient=subject.display if subject and association else None,
+        verified=association.verified if association else False,
+        since=_time(association.opened.wall_ns) if association else None,
+        values=tuple(_value(item) for item in _with_shown(items, present)),
+        held=_count(items, ItemState.HELD),
+        quarantined=_count(items, ItemState.QUARANTINED),
+        refused=_count(items, ItemState.REFUSED),
+        live=tuple(_live(name, current, now) for (name, _, _), current in live.values.items()),
+        clock_trusted=now.trusted,
+    )
+
+
+def _with_shown(items: list[Item], present: list[Item]) -> list[Item]:
+    """Add what belongs to nobody but is to be seen: held, quarantined, without a value."""
+    loose = {ItemState.HELD, ItemState.QUARANTINED, ItemState.SHOWN}
+    chosen = {item.sequence for item in present}
+    return [item for item in items if item.sequence in chosen or item.state in loose]
+
+
+def _value(item: Item) -> ValueView:
+    event = item.event
+    identity = event.identity
+    return ValueView(
+        item=item.sequence,
+        kind=event.measurement.kind,
+        readings=tuple(map(_reading, event.measurement.readings)),
+        origin=event.origin,
+        instrument=event.instrument,
+        device=" ".join(filter(None, (identity.model or identity.driver, identity.serial))),
+        taken=_time(event.at.wall_ns),
+        clock_trusted=event.at.trusted,
+        state=item.state,
+        reason=item.reason,
+        flags=tuple(sorted(event.measurement.flags)),
+        result_id=item.result_id,
+        filed=_time(item.settled.wall_ns)
+        if item.settled and item.state is ItemState.FILED
+        else None,
+    )
+
+
+def _live(instrument: str, current: Current, now: Instant) -> LiveView:
+    return LiveView(
+        instrument=instrument,
+        kind=current.measurement.kind,
+        readings=tuple(map(_reading, current.measurement.readings)),
+        origin=current.origin,
+        age_s=(now.mono_ns - current.at.mono_ns) / NS,
+    )
+
+
+def _reading(reading: Reading) -> ReadingView:
+    return ReadingView(reading.metric, reading.value, reading.unit, reading.status)
+
+
+def _count(items: list[Item], state: ItemState) -> int:
+    return sum(item.state is state for item in items)
+
+
+def _time(wall_ns: int) -> str:
+    return utc(wall_ns).isoformat(timespec="milliseconds")
