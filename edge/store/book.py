@@ -100,6 +100,11 @@ class Book:
         pages = (limit_bytes + self._reserve) // PAGE_BYTES
         connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
 
+    @property
+    def writes(self) -> bool:
+        """Whether this is the process that writes the store."""
+        return self._lock is not None
+
     def close(self) -> None:
         """Let go of the file, its log folded into it, and of the right to write it."""
         self.connection.close()

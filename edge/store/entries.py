@@ -24,24 +24,35 @@ from edge.journal import (
 )
 from edge.store.book import Book, Tail
 from edge.store.errors import StoreError, StoreRefused
-from edge.store.file import Lock, damaged, open_for_reading, open_for_writing
+from edge.store.file import damaged, open_for_reading, open_for_writing
 
 MAX_BYTES = 1 << 40  # a reader has no limit of its own
 PAGE_ENTRIES = 500  # read at a time: short enough for values to be written in between
 
 
 def open_book(path: Path, journal: uuid.UUID | None, limit_bytes: int) -> Book:
-    """Open the store for its one writer, or make it."""
-    return _checked(*open_for_writing(path, journal), path, limit_bytes)
+    """Open the store for its one writer, or make it; StoreError where it cannot go on."""
+    connection, lock = open_for_writing(path, journal)
+    try:
+        return Book(connection, path, _sound_tail(connection), limit_bytes, lock)
+    except (sqlite3.Error, JournalError) as error:
+        connection.close()
+        lock.release()
+        raise damaged(path, error) from error
 
 
 def open_book_to_read(path: Path) -> Book:
-    """Open an existing store beside its writer."""
-    return _checked(open_for_reading(path), None, path, MAX_BYTES)
+    """Open an existing store beside its writer, or one that is not sound any more."""
+    connection = open_for_reading(path)
+    try:
+        return Book(connection, path, tail_of(connection), MAX_BYTES, None)
+    except (sqlite3.Error, JournalError) as error:
+        connection.close()
+        raise damaged(path, error) from error
 
 
 def tail_of(connection: sqlite3.Connection) -> Tail:
-    """Read where the journal ends; JournalError where entries and segments disagree."""
+    """Read where the journal ends; JournalError where its segments do not say."""
     segment = connection.execute(
         "SELECT number, first, opening, schema FROM segments WHERE last IS NULL"
     ).fetchall()
@@ -49,19 +60,14 @@ def tail_of(connection: sqlite3.Connection) -> Tail:
         raise JournalError(f"the journal has {len(segment)} open segments instead of one")
     number, first, opening, schema = segment[0]
     check_schema(schema)
-    count, size, last = connection.execute(
-        "SELECT count(*), coalesce(sum(length(data)), 0), max(sequence) FROM entries "
-        "WHERE sequence >= ?",
+    (size,) = connection.execute(
+        "SELECT coalesce(sum(length(data)), 0) FROM entries WHERE sequence >= ?", (first,)
+    ).fetchone()
+    last = connection.execute(
+        "SELECT sequence, hash FROM entries WHERE sequence >= ? ORDER BY sequence DESC LIMIT 1",
         (first,),
     ).fetchone()
-    if not count:
-        return Tail(Head(first - 1, opening), number, first, 0, schema)
-    if last != first + count - 1:
-        raise JournalError(f"of the journal entries {first} to {last} only {count} are there")
-    (digest,) = connection.execute(
-        "SELECT hash FROM entries WHERE sequence = ?", (last,)
-    ).fetchone()
-    return Tail(Head(last, digest), number, first, size, schema)
+    return Tail(Head(*last) if last else Head(first - 1, opening), number, first, size, schema)
 
 
 def write(book: Book, data: Sequence[bytes]) -> range:
@@ -111,10 +117,14 @@ def read_events(book: Book, start: int) -> list[Recorded]:
 
 
 def survey(book: Book) -> tuple[list[Segment], Head, int]:
-    """Return segments, head and first kept entry as of one moment."""
+    """Return segments, head and first kept entry as of one moment.
+
+    The head is the one this process wrote, if it writes; else what the file says.
+    """
     book.connection.execute("BEGIN")
     try:
-        return segments(book), tail_of(book.connection).head, first_kept(book)
+        head = book.durable if book.writes else tail_of(book.connection).head
+        return segments(book), head, first_kept(book)
     finally:
         book.connection.execute("ROLLBACK")
 
@@ -169,13 +179,14 @@ def _close_segment(book: Book, closed_ns: int | None) -> None:
     book.tail = opened
 
 
-def _checked(
-    connection: sqlite3.Connection, lock: Lock | None, path: Path, limit_bytes: int
-) -> Book:
-    try:
-        return Book(connection, path, tail_of(connection), limit_bytes, lock)
-    except (sqlite3.Error, JournalError) as error:
-        connection.close()
-        if lock is not None:
-            lock.release()
-        raise damaged(path, error) from error
+def _sound_tail(connection: sqlite3.Connection) -> Tail:
+    """Read where the journal ends; JournalError unless the open segment leads there."""
+    tail = tail_of(connection)
+    (count,) = connection.execute(
+        "SELECT count(*) FROM entries WHERE sequence >= ?", (tail.first,)
+    ).fetchone()
+    if tail.head.sequence != tail.first + count - 1:
+        raise JournalError(
+            f"of the journal entries {tail.first} to {tail.head.sequence} only {count} are there"
+        )
+    return tail

@@ -10,7 +10,7 @@ from edge.store.errors import AlreadyEnqueued, NoSuchResult, StoreRefused
 from edge.store.outbox import Move, OutboxRow, RowState
 
 PURGE_ROWS = 200  # in one transaction; values are written in between
-COLUMNS = "result_id, kind, payload, content_sha256, space, place, after, state, attempts, subject"
+COLUMNS = "place, result_id, kind, content_sha256, space, after, state, attempts, subject"
 
 
 def enqueue(book: Book, new: OutboxRow) -> None:
@@ -18,20 +18,20 @@ def enqueue(book: Book, new: OutboxRow) -> None:
     if row(book, new.result_id) is not None:
         raise AlreadyEnqueued(f"result {new.result_id} is in the outbox already")
     book.connection.execute(
-        f"INSERT INTO outbox ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - own names
+        f"INSERT INTO outbox ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - own names
         (
+            new.order,
             new.result_id,
             new.kind.value,
-            new.payload,
             new.content_sha256,
             new.space.value,
-            new.order,
             new.after,
             new.state.value,
             new.attempts,
             new.subject,
         ),
     )
+    book.connection.execute("INSERT INTO payloads VALUES (?, ?)", (new.order, new.payload))
 
 
 def move(book: Book, change: Move, now: Instant) -> None:
@@ -120,16 +120,19 @@ def erase(book: Book, subject: str) -> int:
         raise StoreRefused(
             f"{unfinished} results of this patient are not filed yet: erase them once they are"
         )
-    changed = book.connection.execute(
-        "UPDATE outbox SET payload = x'', subject = NULL WHERE subject = ?", (subject,)
+    emptied = book.connection.execute(
+        "UPDATE payloads SET payload = x'' "
+        "WHERE place IN (SELECT place FROM outbox WHERE subject = ?)",
+        (subject,),
     )
-    return changed.rowcount
+    book.connection.execute("UPDATE outbox SET subject = NULL WHERE subject = ?", (subject,))
+    return emptied.rowcount
 
 
 def purge(book: Book, now: Instant, retention_s: float) -> int:
     """Remove some rows filed longer ago than the retention and return how many."""
     changed = book.connection.execute(
-        "DELETE FROM outbox WHERE rowid IN (SELECT rowid FROM outbox "
+        "DELETE FROM outbox WHERE place IN (SELECT place FROM outbox "
         "WHERE state = 'filed' AND filed_ns <= ? ORDER BY place LIMIT ?)",
         (now.wall_ns - round(retention_s * NS), PURGE_ROWS),
     )
@@ -138,16 +141,17 @@ def purge(book: Book, now: Instant, retention_s: float) -> int:
 
 def _rows(book: Book, where: str, values: tuple[str | int, ...], limit: int) -> list[OutboxRow]:
     rows = book.connection.execute(
-        f"SELECT {COLUMNS} FROM outbox WHERE {where} ORDER BY place LIMIT ?",  # noqa: S608 - own text
+        f"SELECT {COLUMNS}, payload FROM outbox JOIN payloads USING (place) "  # noqa: S608 - own text
+        f"WHERE {where} ORDER BY place LIMIT ?",
         (*values, limit),
     )
     return [_row(found) for found in rows]
 
 
 def _row(
-    found: tuple[str, str, bytes, str, str, int, str | None, str, int, str | None],
+    found: tuple[int, str, str, str, str, str | None, str, int, str | None, bytes],
 ) -> OutboxRow:
-    result_id, kind, payload, content_sha256, space, order, after, state, attempts, subject = found
+    order, result_id, kind, content_sha256, space, after, state, attempts, subject, payload = found
     return OutboxRow(
         result_id=result_id,
         kind=Kind(kind),

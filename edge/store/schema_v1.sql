@@ -44,12 +44,11 @@ CREATE TABLE subjects (
     since INTEGER NOT NULL
 ) STRICT;
 
--- Results for the record system, as the exact bytes that are sent.
+-- Results for the record system; place is the sequence of their event.
 CREATE TABLE outbox (
-    result_id TEXT PRIMARY KEY,
-    place INTEGER NOT NULL UNIQUE,
+    place INTEGER PRIMARY KEY,
+    result_id TEXT NOT NULL UNIQUE,
     kind TEXT NOT NULL,
-    payload BLOB NOT NULL,
     content_sha256 TEXT NOT NULL,
     space TEXT NOT NULL,
     after TEXT,
@@ -61,6 +60,12 @@ CREATE TABLE outbox (
 
 CREATE INDEX outbox_by_state ON outbox (state, place);
 CREATE INDEX outbox_by_subject ON outbox (subject) WHERE subject IS NOT NULL;
+
+-- The exact bytes that are sent; apart, so that a change of state does not write them again.
+CREATE TABLE payloads (
+    place INTEGER PRIMARY KEY REFERENCES outbox (place) ON DELETE CASCADE,
+    payload BLOB NOT NULL
+) STRICT;
 
 -- Bytes an instrument will not repeat, until what they mean is in the journal.
 -- AUTOINCREMENT: a number stands in journaled measurements and is never given twice.

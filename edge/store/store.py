@@ -296,5 +296,5 @@ def _name(book: Book) -> uuid.UUID:
 
 
 def _pragma(book: Book, pragma: str) -> None:
-    """Run housekeeping; all of it is done only when all its rows were fetched."""
-    book.connection.execute(f"PRAGMA {pragma}").fetchall()
+    """Run housekeeping to its end: `execute` would take a single step of a vacuum."""
+    book.connection.executescript(f"PRAGMA {pragma}")
