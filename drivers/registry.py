@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any, cast
 
 import msgspec
@@ -91,10 +91,14 @@ class Entry:
 
     def decoder(self, options: Mapping[str, Any] | None = None) -> Decoder:
         """Return a fresh decoder; `options` are the instrument's settings."""
-        build = import_module(self.protocol).Decoder
+        build = self.protocol_module().Decoder
         chosen = self.options(options or {})
         wanted = getattr(chosen, "decoder_options", None)
         return cast("Decoder", build(**wanted()) if wanted else build())
+
+    def protocol_module(self) -> ModuleType:
+        """Import and return the module of the wire format: Decoder, encode, scrub, MAX_PENDING."""
+        return import_module(self.protocol)
 
     def options(self, table: Mapping[str, Any]) -> Any:  # noqa: ANN401 - each driver has its own Struct
         """Return the driver's checked settings or say which key is wrong."""

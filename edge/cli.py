@@ -13,6 +13,7 @@ from importlib.metadata import version
 from types import MappingProxyType
 from typing import Protocol, cast
 
+from config.load import SettingsError
 from drivers.errors import DriverError
 
 VERBS: Mapping[str, str] = MappingProxyType(
@@ -64,7 +65,7 @@ def _guarded(verb: Verb, args: argparse.Namespace) -> int:
         return WRONG
     except KeyboardInterrupt:
         return WRONG
-    except DriverError as error:
+    except (DriverError, SettingsError) as error:
         return _refuse(str(error))
     except OSError as error:
         return _refuse(_about_file(error))

@@ -1,0 +1,148 @@
+"""Recording a live instrument into a case folder, so that a fault seen in a clinic is a test."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from drivers.contract import ByteLink, Clock, Write
+from drivers.errors import LinkLost, SettingsError
+from drivers.model import Chunk, Skipped
+from drivers.registry import Entry
+from drivers.transports.capture_file import (
+    CASE,
+    EXPECTED,
+    WIRE,
+    Case,
+    Happened,
+    Line,
+    LinkEvent,
+    Received,
+    Recording,
+    Written,
+    load_case,
+    write,
+)
+from edge.decoding import decode_lines
+
+US_NS = 1000
+
+
+class RecordedLink:
+    """A ByteLink that notes what goes over another one; time 0 is now.
+
+    Lines are in the order the driver saw them; a chunk that waited while the driver wrote gets
+    the time of that write.
+    """
+
+    def __init__(self, link: ByteLink, clock: Clock) -> None:
+        self._link = link
+        self._chunks = aiter(link)
+        self._clock = clock
+        self._begin_ns = clock.now().mono_ns
+        self.lines: list[Line] = []
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        """Iterate over what arrives."""
+        return self
+
+    async def __anext__(self) -> Chunk:
+        """Return the next chunk, noted."""
+        try:
+            chunk = await anext(self._chunks)
+        except LinkLost:
+            self.lines.append(Happened(self._at_us(self._clock.now().mono_ns), LinkEvent.LOST))
+            raise
+        self.lines.append(Received(self._at_us(chunk.at.mono_ns), chunk.data, chunk.channel))
+        return chunk
+
+    async def write(self, purpose: Write, data: bytes) -> None:
+        """Write and note what was written."""
+        await self._link.write(purpose, data)
+        self.lines.append(Written(self._at_us(self._clock.now().mono_ns), data))
+
+    def _at_us(self, mono_ns: int) -> int:
+        last = self.lines[-1].at_us if self.lines else 0
+        return max(last, (mono_ns - self._begin_ns) // US_NS)
+
+
+@dataclass(frozen=True, slots=True)
+class Scrubbed:
+    """A recording without identities; `left_out` bytes were no frame and might have held one."""
+
+    recording: Recording
+    left_out: int
+
+
+def scrubbed(entry: Entry, options: Mapping[str, object], recording: Recording) -> Scrubbed:
+    """Return the recording with the serial numbers and patient fields of every frame blanked.
+
+    A frame stands where its last byte arrived. Bytes that belong to no frame are left out.
+    """
+    blank = entry.protocol_module().scrub
+    decoder = entry.decoder(options)
+    lines: list[Line] = []
+    kept = 0
+    for line in recording.lines:
+        if not isinstance(line, Received):
+            lines.append(line)
+            continue
+        for item in decoder.feed(line.data):
+            if not isinstance(item, Skipped):
+                kept += len(item.raw)
+                lines.append(Received(line.at_us, blank(item), line.channel))
+    return Scrubbed(Recording(tuple(lines)), len(recording.received) - kept)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for a new case, or raise SettingsError where there is something already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise SettingsError(f"{folder} is not empty; a recording never replaces another")
+
+
+def save(folder: Path, case: Case, recording: Recording, comment: str = "") -> int:
+    """Write a case into its folder and return how many lines it decodes to.
+
+    ReplayMismatch, after the bytes are saved, says that the driver does not take the same course
+    again; ``expected.jsonl`` is then missing.
+    """
+    (folder / WIRE).write_text(write(recording, comment), encoding="utf-8", newline="\n")
+    (folder / CASE).write_text(case_text(case), encoding="utf-8", newline="\n")
+    lines = decode_lines(load_case(folder))
+    text = "".join(f"{line}\n" for line in lines)
+    (folder / EXPECTED).write_text(text, encoding="utf-8", newline="\n")
+    return len(lines)
+
+
+def case_text(case: Case) -> str:
+    """Return a case as TOML, whose basic strings are written as JSON's."""
+    words = {
+        "driver": case.driver,
+        "origin": str(case.origin),
+        "device": case.device,
+        "firmware": case.firmware,
+        "licence": case.licence,
+        "deidentified": case.deidentified,
+        "note": case.note,
+        "grants": [str(purpose) for purpose in case.grants],
+    }
+    out = [f"{key} = {_toml(value)}" for key, value in words.items() if value]
+    if case.options:
+        out += [
+            "",
+            "[options]",
+            *(f"{key} = {_toml(value)}" for key, value in case.options.items()),
+        ]
+    clock = case.clock
+    out += [
+        "",
+        "[clock]",
+        f"start = {clock.start.isoformat()}",
+        f"trusted = {_toml(clock.trusted)}",
+    ]
+    return "\n".join(out) + "\n"
+
+
+def _toml(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

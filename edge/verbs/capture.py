@@ -1,0 +1,128 @@
+"""Record a live instrument into a case that can be decoded again, and that tests run on."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from drivers.contract import Write
+from drivers.errors import DeviceMismatch, LinkLost, ReplayMismatch, SettingsError
+from drivers.model import Item
+from drivers.registry import Entry
+from drivers.transports.address import open_link
+from drivers.transports.bench import BenchHost
+from drivers.transports.capture_file import Case, ClockStart, Origin, Recording
+from edge.capturing import RecordedLink, make_folder, save, scrubbed
+from edge.clock import SystemClock, utc
+from edge.decoding import entry_named
+from edge.verbs.options import add_settings, settings_of
+
+SCRUBBED = "serial numbers and patient fields blanked, bytes outside frames left out"
+AS_RECORDED = "not: as recorded"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--driver", metavar="NAME", required=True, help="the instrument")
+    parser.add_argument("--link", required=True, help="where it is, as serial:/dev/ttyUSB0")
+    parser.add_argument("--out", metavar="CASE", type=Path, required=True, help="a new folder")
+    parser.add_argument("--seconds", type=float, metavar="N", help="until then, not until Ctrl-C")
+    parser.add_argument(
+        "--scrub",
+        action="store_true",
+        help="blank serial numbers and patient fields; bytes that are no frame are left out",
+    )
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        choices=[str(purpose) for purpose in Write],
+        help="what the driver may write to the instrument, nothing by default; may be repeated",
+    )
+    parser.add_argument(
+        "--device", default="not stated", help="maker, model and what is known of it"
+    )
+    parser.add_argument("--firmware", default="", help="its firmware")
+    parser.add_argument("--licence", default="not stated", help="of the recording")
+    parser.add_argument("--note", default="", help="the situation")
+    add_settings(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Record, then write the case."""
+    entry = entry_named(args.driver)
+    options = settings_of(args)
+    entry.options(options)
+    if args.link.partition(":")[0] not in entry.links:
+        known = ", ".join(sorted(entry.links))
+        raise SettingsError(f"--link {args.link}: {args.driver} is reached by {known}")
+    make_folder(args.out)
+    clock = SystemClock()
+    begin = clock.now()
+    recording, fault = asyncio.run(_record(entry, options, args, clock))
+    comment = ""
+    if args.scrub:
+        clean = scrubbed(entry, options, recording)
+        recording = clean.recording
+        comment = f"{clean.left_out} bytes that are no frame were left out"
+        _say(comment)
+    case = Case(
+        driver=args.driver,
+        origin=Origin.HARDWARE,
+        device=args.device,
+        licence=args.licence,
+        deidentified=SCRUBBED if args.scrub else AS_RECORDED,
+        firmware=args.firmware,
+        note=args.note,
+        options=options,
+        grants=tuple(Write(purpose) for purpose in args.allow),
+        clock=ClockStart(utc(begin.wall_ns), begin.trusted),
+    )
+    return _saved(args.out, case, recording, comment) or int(fault)
+
+
+async def _record(
+    entry: Entry, options: dict[str, str], args: argparse.Namespace, clock: SystemClock
+) -> tuple[Recording, bool]:
+    """Run the driver until told to stop; return what went over the link and whether it gave up."""
+    granted = frozenset(Write(purpose) for purpose in args.allow)
+    fault = False
+    async with open_link(args.link, entry.line, clock.now, granted) as port:
+        link = RecordedLink(port, clock)
+        driver = entry.factory()(BenchHost(clock, granted), entry.options(options))
+        running = asyncio.ensure_future(driver.run(link, _ignore))
+        loop = asyncio.get_running_loop()
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(stop, running.cancel)
+        _say(
+            f"recording {args.link} into {args.out}" + ("" if args.seconds else "; Ctrl-C ends it")
+        )
+        try:
+            with suppress(asyncio.CancelledError, TimeoutError):
+                await asyncio.wait_for(running, args.seconds)
+        except LinkLost as error:
+            _say(str(error))
+        except DeviceMismatch as error:
+            _say(f"the driver gave up: {error}")
+            fault = True
+    return Recording(tuple(link.lines)), fault
+
+
+async def _ignore(_item: Item) -> None:
+    """Let go of what the driver makes of it; the case is decoded afterwards."""
+
+
+def _saved(folder: Path, case: Case, recording: Recording, comment: str) -> int:
+    try:
+        lines = save(folder, case, recording, comment)
+    except ReplayMismatch as error:
+        _say(f"{folder}: saved, but the driver takes another course when it is played: {error}")
+        return 1
+    _say(f"{folder}: {len(recording.received)} bytes that decode to {lines} lines")
+    return 0
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"vitals-edge capture: {message}\n")
