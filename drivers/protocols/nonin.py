@@ -12,9 +12,9 @@ So a single packet or record tells its own format, and only format 8, which has 
 belief: until four frames have stood in a row nothing is returned and their bytes stay pending
 (three seconds); then all four come at once, and each further one alone. Belief ends with any byte
 that fits nothing, and with an ACK, because a format may have been selected. A decoder told to
-expect format 8 believes from the start, and again after an ACK. The others are recognised whatever
-is expected: their proof is complete in itself, and a record that an instrument sends against the
-settings must not be lost.
+expect format 8 believes from the start, and again after an ACK; sent another format, it can return
+one false frame. The others are recognised whatever is expected: their proof is complete in itself,
+and a record that an instrument sends against expectation must not be lost.
 
 Resynchronisation: what cannot be completed is dropped a byte at a time until something can begin;
 of a packet cut short by another SYNC or a bad sum, everything before the next sound packet is
@@ -202,4 +202,6 @@ def scrub(frame: Frame) -> bytes:
     """Return the frame's bytes for a fixture: the serial number, all that identifies, as zeros."""
     if isinstance(frame, SerialReply):
         return encode(SerialReply(frame.ident, "0" * len(frame.serial)))
+    if isinstance(frame, OtherReply):  # nobody knows what it holds; a serial number, perhaps
+        return encode(OtherReply(frame.operation, bytes(len(frame.data))))
     return frame.raw

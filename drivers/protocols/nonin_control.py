@@ -205,7 +205,8 @@ def _reply(block: Block) -> Reply:
             return DeviceTypeReply(data, raw)
         case (0x74, 10):
             return SerialReply(data[0], data[1:].decode("latin-1"), raw)
-    return OtherReply(block.operation, data, raw)
+        case _:
+            return OtherReply(block.operation, data, raw)
 
 
 def encode_reply(reply: Reply) -> bytes:

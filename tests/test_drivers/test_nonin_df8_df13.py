@@ -124,7 +124,7 @@ def test_a_longer_record_of_later_firmware_is_read_by_its_length():
 def test_the_sum_covers_the_data_alone():
     assert FRESH[20] == sum(FRESH[6:20]) & 0xFF
     wrong = FRESH[:20] + bytes([sum(FRESH[:20]) & 0xFF]) + FRESH[21:]
-    assert Decoder().feed(wrong) == [Skipped(wrong)]
+    assert [type(item) for item in Decoder().feed(wrong)] == [Skipped]
 
 
 @pytest.mark.parametrize("size", [0, 13, MAX_DATA + 1, 0xFFFF])
