@@ -55,7 +55,7 @@ def due(state: RoomState, now: Moment) -> tuple[Due, ...]:
     ]
     return (
         *sorted(accepted, key=lambda item: item.sequence),
-        *sorted(withdrawals, key=lambda withdrawal: withdrawal.item.sequence),
+        *sorted(withdrawals, key=lambda withdrawal: withdrawal.sequence),
     )
 
 

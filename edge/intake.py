@@ -23,17 +23,16 @@ from edge.association import is_stored
 from edge.events import Measured
 from edge.live import Current, Live
 from edge.observation import Association, Moment, Origin
-from edge.strips import StripCollector
+from edge.strips import Strips
 from edge.taking import StreamWatch, Take, Watch, watch_for
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What an intake needs of the room: where to record, who is there, what time it is."""
+    """What an intake needs of the room: where to record, who is there, what is shown."""
 
-    record: Callable[[Measured], Awaitable[None]]
+    record: Callable[[Measured, Strips], Awaitable[None]]
     association: Callable[[], Association | None]
-    moment: Callable[["Measurement"], Moment]
     live: Live
 
 
@@ -44,8 +43,9 @@ class Intake:
     instrument: str
     memory: Mapping[Kind, Remembers]
     room: Surroundings
-    strips: StripCollector
+    strips: Strips
     identity: InstrumentId
+    era: str
     counts: Counter[str] = field(default_factory=Counter)
     _watches: dict[Kind, Watch] = field(default_factory=dict)
 
@@ -75,7 +75,7 @@ class Intake:
 
     async def _measurement(self, measurement: Measurement) -> None:
         self.counts["measurements"] += 1
-        at = self.room.moment(measurement)
+        at = Moment.of(measurement.at, self.era)
         if not is_stored(measurement):
             self.room.live.saw(self.instrument, Current(measurement, at, Origin.MEASURED))
         remembers = self.memory[measurement.kind]
@@ -84,7 +84,7 @@ class Intake:
             watch = self._watches[measurement.kind] = watch_for(remembers)
         take = watch.look(measurement, at, self.room.association())
         if take is not None:
-            await self.room.record(self._event(measurement, at, remembers, take))
+            await self.room.record(self._event(measurement, at, remembers, take), self.strips)
 
     def _event(
         self, measurement: Measurement, at: Moment, remembers: Remembers, take: Take

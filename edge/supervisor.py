@@ -62,6 +62,11 @@ class Plan:
     granted: frozenset[Write] = frozenset()
     serial: str | None = None
 
+    @property
+    def identity(self) -> InstrumentId:
+        """Who it is before it has said so."""
+        return InstrumentId(self.driver)
+
 
 @dataclass(slots=True)
 class Health:

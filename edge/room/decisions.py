@@ -73,6 +73,7 @@ def _withdrawn(state: RoomState, sequence: int, item: Item, reason: str) -> Room
     if item.state not in _SENT:
         return state
     withdrawal = Withdrawal(
+        sequence=sequence,
         result_id=journal_result_id(state.journal, sequence),
         item=item,
         reason=reason,

@@ -44,6 +44,7 @@ class Item(Struct, frozen=True):
 class Withdrawal(Struct, frozen=True):
     """A result that must be marked entered-in-error; sent once the result itself is filed."""
 
+    sequence: int
     result_id: str
     item: Item
     reason: str

@@ -1,0 +1,256 @@
+"""The room's local door: acts and views as JSON lines, for the service's own user.
+
+line in                                          line out
+{"do": "sign-in", "badge": B}                    {"ok": true, "result": ...}
+{"do": "scan", "code": C} and so on, see `Act`   {"ok": false, "error": "what to tell the person"}
+{"do": "watch"}                                  a view after every change and every second
+
+The socket lies in the state folder with mode 0600. It carries patients' names, so nothing of it is
+logged.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+
+from drivers.model import Kind
+from edge.clock import Clock
+from edge.desk import Desk, Refused
+from edge.view import RoomView
+
+LINE_BYTES = 65_536
+WATCH_S = 1.0
+
+Short = Annotated[str, Meta(max_length=256)]
+
+
+class _Act(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do"):
+    pass
+
+
+class SignIn(_Act, frozen=True, tag="sign-in"):
+    """Somebody answers for what is done from now on."""
+
+    badge: Short
+
+
+class SignOut(_Act, frozen=True, tag="sign-out"):
+    """Nobody does any more."""
+
+
+class Scan(_Act, frozen=True, tag="scan"):
+    """A wristband or slip was scanned; ends the visit before."""
+
+    code: Short
+
+
+class ConfirmPatient(_Act, frozen=True, tag="confirm-patient"):
+    """Both identifiers were compared: it is this person."""
+
+
+class NotThisPerson(_Act, frozen=True, tag="not-this-person"):
+    """It is not."""
+
+
+class RoomList(_Act, frozen=True, tag="room-list"):
+    """Ask who is expected."""
+
+
+class Choose(_Act, frozen=True, tag="choose"):
+    """Propose one of the room's list."""
+
+    reference: Short
+
+
+class CheckUnverified(_Act, frozen=True, tag="check-unverified"):
+    """Ask again about a patient who was scanned while the record system was away."""
+
+
+class EndVisit(_Act, frozen=True, tag="end-visit"):
+    """The patient leaves."""
+
+
+class Take(_Act, frozen=True, tag="take"):
+    """A held or quarantined value is this patient's."""
+
+    item: int
+
+
+class TakeNow(_Act, frozen=True, tag="take-now"):
+    """Take an instrument's current value without waiting for it to be steady."""
+
+    instrument: Short
+    kind: Kind
+
+
+class Send(_Act, frozen=True, tag="send"):
+    """Let offered values go out."""
+
+    items: Annotated[tuple[int, ...], Meta(max_length=100)]
+
+
+class Discard(_Act, frozen=True, tag="discard"):
+    """A value is none."""
+
+    item: int
+    reason: Short
+
+
+class Wrong(_Act, frozen=True, tag="wrong-patient"):
+    """A value is another patient's."""
+
+    item: int
+
+
+class Look(_Act, frozen=True, tag="view"):
+    """Return the room as it is."""
+
+
+class Watch(_Act, frozen=True, tag="watch"):
+    """Return the room after every change, until the line is closed."""
+
+
+Act: TypeAlias = (
+    SignIn
+    | SignOut
+    | Scan
+    | ConfirmPatient
+    | NotThisPerson
+    | RoomList
+    | Choose
+    | CheckUnverified
+    | EndVisit
+    | Take
+    | TakeNow
+    | Send
+    | Discard
+    | Wrong
+    | Look
+    | Watch
+)
+
+
+class Answer(Struct, frozen=True, omit_defaults=True):
+    """What came of an act."""
+
+    ok: bool
+    result: msgspec.Raw | None = None
+    error: str = ""
+
+
+class Door(Struct, frozen=True):
+    """What the control needs of the service."""
+
+    desk: Desk
+    view: Callable[[], Awaitable[RoomView]]
+    change: Callable[[], Awaitable[None]]
+    take_now: Callable[[str, Kind], bool]
+
+
+class Control:
+    """Serves the socket until cancelled."""
+
+    def __init__(self, path: Path, door: Door, clock: Clock) -> None:
+        self._path = path
+        self._door = door
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Serve; a socket left by a service that was killed is replaced."""
+        self._path.unlink(missing_ok=True)
+        server = await asyncio.start_unix_server(self._serve, self._path, limit=LINE_BYTES)
+        self._path.chmod(0o600)
+        try:
+            async with server:
+                await server.serve_forever()
+        finally:
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await _line(reader):
+                act = _read(line)
+                if isinstance(act, Watch):
+                    await self._watch(writer)
+                    break
+                writer.write(_ENCODER.encode(await self._answer(act)) + b"\n")
+                await writer.drain()
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # whoever asked has gone, or the service is ending
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _watch(self, writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(_ENCODER.encode(await self._door.view()) + b"\n")
+            await writer.drain()
+            changed = asyncio.ensure_future(self._door.change())
+            second = asyncio.ensure_future(self._clock.sleep(WATCH_S))
+            await asyncio.wait({changed, second}, return_when=asyncio.FIRST_COMPLETED)
+            changed.cancel()
+            second.cancel()
+
+    async def _answer(self, act: "Act | Answer") -> Answer:
+        if isinstance(act, Answer):
+            return act
+        try:
+            result = await self._steps()[type(act)](act)
+        except Refused as refusal:
+            return Answer(ok=False, error=str(refusal))
+        return Answer(ok=True, result=msgspec.Raw(_ENCODER.encode(result)))
+
+    async def _take_now(self, act: TakeNow) -> None:
+        if not self._door.take_now(act.instrument, act.kind):
+            raise Refused(f"{act.instrument} does not stream {act.kind}")
+
+    async def _sign_out(self) -> None:
+        self._door.desk.sign_out()
+
+    async def _not_this_person(self) -> None:
+        self._door.desk.not_this_person()
+
+    def _steps(self) -> dict[type, Callable[[Any], Awaitable[object]]]:
+        """Return what each act does; an act's type chooses the step, which can rely on it."""
+        desk = self._door.desk
+        return {
+            SignIn: lambda act: desk.sign_in(act.badge),
+            SignOut: lambda _: self._sign_out(),
+            Scan: lambda act: desk.scan(act.code),
+            ConfirmPatient: lambda _: desk.confirm_patient(),
+            NotThisPerson: lambda _: self._not_this_person(),
+            RoomList: lambda _: desk.room_list(),
+            Choose: lambda act: desk.choose(act.reference),
+            CheckUnverified: lambda _: desk.check_unverified(),
+            EndVisit: lambda _: desk.close(),
+            Take: lambda act: desk.take(act.item),
+            TakeNow: self._take_now,
+            Send: lambda act: desk.confirm(act.items),
+            Discard: lambda act: desk.discard(act.item, act.reason),
+            Wrong: lambda act: desk.wrong_patient(act.item),
+            Look: lambda _: self._door.view(),
+        }
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.readline()
+    except ValueError:  # longer than LINE_BYTES: nobody we know
+        return b""
+
+
+def _read(line: bytes) -> Act | Answer:
+    try:
+        return _DECODER.decode(line)
+    except msgspec.DecodeError as error:
+        return Answer(ok=False, error=f"not an act of this room: {error}")
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER: msgspec.json.Decoder[Act] = msgspec.json.Decoder(Act)
