@@ -27,6 +27,10 @@ class JournalError(Exception):
     """An event cannot be written so that it can be read again, or an entry cannot be read."""
 
 
+class NewerEventsError(JournalError):
+    """The events were written by newer software."""
+
+
 class Head(Struct, frozen=True):
     """The end of a chain: the last sequence (0 before the first) and its hash."""
 
@@ -124,9 +128,9 @@ def decode(data: bytes, sequence: int) -> Event:
 
 
 def check_schema(schema: int) -> None:
-    """Raise JournalError for events that newer software wrote."""
+    """Raise NewerEventsError where newer software wrote."""
     if schema > SCHEMA:
-        raise JournalError(
+        raise NewerEventsError(
             f"the journal was written by newer software (events of schema {schema}, this one "
             f"knows {SCHEMA}): install that software again"
         )

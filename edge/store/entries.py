@@ -16,6 +16,7 @@ from edge.journal import (
     Entry,
     Head,
     JournalError,
+    NewerEventsError,
     Segment,
     check_schema,
     decode,
@@ -38,7 +39,7 @@ def open_book(path: Path, journal: uuid.UUID | None, limit_bytes: int) -> Book:
     except (sqlite3.Error, JournalError) as error:
         connection.close()
         lock.release()
-        raise damaged(path, error) from error
+        raise _unfit(path, error) from error
 
 
 def open_book_to_read(path: Path) -> Book:
@@ -48,7 +49,7 @@ def open_book_to_read(path: Path) -> Book:
         return Book(connection, path, tail_of(connection), MAX_BYTES, None)
     except (sqlite3.Error, JournalError) as error:
         connection.close()
-        raise damaged(path, error) from error
+        raise _unfit(path, error) from error
 
 
 def tail_of(connection: sqlite3.Connection) -> Tail:
@@ -177,6 +178,12 @@ def _close_segment(book: Book, closed_ns: int | None) -> None:
         (opened.segment, opened.first, opened.head.hash, SCHEMA),
     )
     book.tail = opened
+
+
+def _unfit(path: Path, error: Exception) -> StoreError:
+    if isinstance(error, NewerEventsError):
+        return StoreError(f"{path}: {error}; the file is not changed")
+    return damaged(path, error)
 
 
 def _sound_tail(connection: sqlite3.Connection) -> Tail:

@@ -184,7 +184,7 @@ def _make(path: Path, journal: uuid.UUID) -> None:
         try:
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            connection.executescript(f"BEGIN;\n{_script()}\nCOMMIT;")
+            connection.executescript(f"BEGIN;\n{_script()}")
             first = (1, 1, genesis(journal).hash, SCHEMA)
             connection.execute("INSERT INTO identity VALUES (?)", (str(journal),))
             connection.execute(
@@ -192,6 +192,7 @@ def _make(path: Path, journal: uuid.UUID) -> None:
             )
             connection.execute(f"PRAGMA application_id = {APPLICATION}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
+            connection.execute("COMMIT")
         finally:
             connection.close()
     except sqlite3.Error as error:

@@ -184,7 +184,7 @@ CALLS = st.lists(
 
 
 @given(calls=CALLS, inline=st.booleans())
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_a_failing_call_leaves_its_neighbours_alone(tmp_path_factory, calls, inline):
     async def run():
         path = tmp_path_factory.mktemp("group") / "store.db"
