@@ -7,6 +7,7 @@ and must have been written before the instrument's next words.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import replace
 
 from drivers.contract import Clock, SerialLine, Write
 from drivers.errors import LinkLost, ReplayMismatch, WriteNotPermitted
@@ -15,6 +16,7 @@ from drivers.transports.capture_file import Happened, LinkEvent, Received, Recor
 
 US_NS = 1000
 S_NS = 1_000_000_000
+PIECE_S = 0.1  # how much of a stream arrives at once, as a port would give it
 PATIENCE_S = 5.0  # of recorded time, for a write that the recording has and the driver still owes
 
 
@@ -104,28 +106,33 @@ class ReplayLink:
 
 
 class BytesLink:
-    """A ByteLink over bare bytes, which arrive in blocks at the pace of a serial line.
+    """A ByteLink over bare bytes, which arrive at the pace of a serial line, some at a time.
 
     There is no recording to compare writes with: none is permitted.
     """
 
     def __init__(self, blocks: Iterable[Received], clock: Clock, line: SerialLine) -> None:
-        self._blocks: Iterator[Received] = iter(blocks)
         self._clock = clock
-        self._bit_s = 1 / line.baud
-        self._bits_per_byte = line.bits_per_byte
+        self._byte_s = line.bits_per_byte / line.baud
+        self._pieces = _pieces(blocks, max(1, int(PIECE_S / self._byte_s)))
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
-        """Iterate over the blocks."""
+        """Iterate over the bytes."""
         return self
 
     async def __anext__(self) -> Chunk:
-        """Return the next block when its last byte would have arrived."""
-        for block in self._blocks:
-            await self._clock.sleep(len(block.data) * self._bits_per_byte * self._bit_s)
-            return Chunk(block.data, self._clock.now(), block.channel)
+        """Return the next few bytes when the last of them would have arrived."""
+        for piece in self._pieces:
+            await self._clock.sleep(len(piece.data) * self._byte_s)
+            return Chunk(piece.data, self._clock.now(), piece.channel)
         raise LinkLost("the bytes end here")
 
     async def write(self, purpose: Write, data: bytes) -> None:
         """Refuse: nobody is there."""
         raise WriteNotPermitted(f"{purpose}: {len(data)} bytes written to bare bytes")
+
+
+def _pieces(blocks: Iterable[Received], size: int) -> Iterator[Received]:
+    for block in blocks:
+        for at in range(0, len(block.data), size):
+            yield replace(block, data=block.data[at : at + size])

@@ -1,6 +1,6 @@
 """What a virtual instrument is: the far end of the wire, without any waiting of its own.
 
-A virtual instrument is pure: it says which bytes are due and answers what it hears. `pty.py`
+A virtual instrument is pure: it says which bytes are due and answers what it hears. `pty_port.py`
 carries it on a real pseudo-terminal at wire rate, tests carry it in memory, and both damage the
 bytes on the way if asked to.
 """

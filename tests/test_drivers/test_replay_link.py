@@ -127,12 +127,13 @@ def test_what_is_not_granted_is_not_written():
 
 def test_bare_bytes_arrive_at_the_pace_of_their_line():
     clock = RecordedTime()
-    blocks = [Received(0, bytes(960)), Received(0, bytes(480), "2a37")]
+    blocks = [Received(0, bytes(200)), Received(0, b"last", "2a37")]
 
     async def main():
         return await listen(BytesLink(blocks, clock, SerialLine(baud=9600)), clock)
 
-    assert [said for said, *_ in clock.run(main())] == [1.0, 1.5]
+    arrived = [(round(said * 960), len(data)) for said, _, data in clock.run(main())]
+    assert arrived == [(96, 96), (192, 96), (200, 8), (204, 4)]
 
 
 def test_nothing_is_written_to_bare_bytes():
