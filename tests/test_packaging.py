@@ -56,7 +56,8 @@ def test_the_wheel_works_in_a_clean_environment_from_another_folder(wheel, tmp_p
     run(str(home / "bin/pip"), "check", cwd=tmp_path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    run(str(home / "bin/vitals-edge"), "doctor", cwd=elsewhere)
+    found = run(str(home / "bin/vitals-edge"), "doctor", cwd=elsewhere)
+    assert str(home) in found, "the program that ran is not the one that was installed"
 
 
 def test_the_locks_pin_every_version_with_hashes_and_agree_with_each_other():
