@@ -115,7 +115,7 @@ class Book:
         """Run jobs and make their effects durable; each ends with its outcome or its error."""
         writing = [job for job in jobs if job.when is not When.ALONE]
         if writing:
-            self._group(writing)
+            self._guarded(writing)
         for job in jobs:
             if job.when is When.ALONE:
                 self._alone(job)
@@ -136,6 +136,18 @@ class Book:
                 "until filed results are purged; see that the record system answers, or raise "
                 "the limit"
             )
+
+    def _guarded(self, jobs: Sequence[Job[object]]) -> None:
+        """Run a group; a fault of this program ends writing, but leaves nobody waiting."""
+        before = self.tail
+        try:
+            self._group(jobs)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the callers must hear of it
+            self._failed = f"{self.path} is not written any more: {error!r}; start again"
+            with suppress(sqlite3.Error):
+                self.connection.execute("ROLLBACK")
+            self.tail = before
+            _fail(jobs, StoreError(self._failed))
 
     def _group(self, jobs: Sequence[Job[object]]) -> None:
         before = self.tail
