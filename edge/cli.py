@@ -22,6 +22,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "capture": "record a live instrument into a case that can be decoded again",
         "instruments": "the table of supported instruments",
         "virtual": "a virtual instrument on a port of its own, for trying things out",
+        "record-system": "the reference record system: files results, knows the patients",
         "doctor": "check this machine and say what to do",
     }
 )
@@ -31,7 +32,7 @@ NOT_DONE = 2
 
 
 class Verb(Protocol):
-    """What a module in `edge.verbs` offers; its docstring's first line is its description."""
+    """What a module in `edge.verbs` offers; its docstring is its description."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the verb's arguments."""

@@ -34,6 +34,9 @@ Point: TypeAlias = Literal[
     "store.purge.before-commit",
     "store.purge.inside-commit",
     "store.purge.after-commit",
+    "record.filing.before-commit",
+    "record.filing.inside-commit",
+    "record.filing.after-commit",
 ]
 POINTS: tuple[Point, ...] = get_args(Point)
 

@@ -4,6 +4,7 @@ The inverse of `edge/fhir/bundle.py`, by codes alone: MDC where there is one, el
 value was converted on the way, what is read back is what the instrument sent.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TypeAlias, cast
@@ -87,7 +88,7 @@ def contents_of(bundle: Node) -> Contents:
     """Read a decoded Bundle; raises `BundleError`."""
     tags = _tags(bundle)
     sequence = _tag(tags, TAG_SEQ)
-    if not (sequence.isascii() and sequence.isdigit()):
+    if not _SEQUENCE.fullmatch(sequence):
         raise BundleError("tag seq: not a number")
     about_patient = list(_about_patient(bundle))
     return Contents(
@@ -125,13 +126,18 @@ def metric_of(concept: Node) -> Metric | None:
     """Return what a code stands for; None when this contract has no metric for it."""
     found: Metric | None = None
     for system, code, _ in codings(concept):
-        if system in {MDC, MDC_OLD} and code.isascii() and code.isdigit():
-            known = METRIC_OF_MDC.get(int(code)) if len(code) <= _MDC_DIGITS else None
+        if system in {MDC, MDC_OLD}:
+            known = term_of(code)
             if known:
                 return known[0]
         elif system == LOINC:
             found = found or METRIC_OF_LOINC.get(code)
     return found
+
+
+def term_of(number: str) -> tuple[Metric, str] | None:
+    """Return what an MDC number stands for, and its name; None when it is not in the table."""
+    return METRIC_OF_MDC.get(int(number)) if _MDC_NUMBER.fullmatch(number) else None
 
 
 def _about_patient(bundle: Node) -> Iterator[Node]:
@@ -184,7 +190,10 @@ def _said(part: Node) -> tuple[float | None, str | None, str] | None:
         value = given.get("value")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise BundleError("valueQuantity.value: not a number")
-        return float(value), _text(given, "code"), "ok"
+        try:
+            return float(value), _text(given, "code"), "ok"
+        except OverflowError:
+            raise BundleError("valueQuantity.value: not a number") from None
     for system, code, _ in codings(_node(part, "dataAbsentReason")):
         if system == STATUS:
             return None, None, code
@@ -239,4 +248,5 @@ def _text(parent: Node, name: str) -> str:
     return text
 
 
-_MDC_DIGITS = 10
+_SEQUENCE = re.compile(r"[0-9]{1,18}")
+_MDC_NUMBER = re.compile(r"[0-9]{1,10}")

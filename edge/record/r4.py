@@ -112,6 +112,7 @@ _CLOSED: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType(
     }
 )
 _RESOURCES = frozenset({"Observation", "Device", "Provenance"})
+_DOUBLE_BITS = 1023  # a longer whole number has no double, and no instrument
 _DEEPEST = 12  # of what is listed above, except extensions of extensions
 
 
@@ -194,10 +195,14 @@ def _is_primitive(type_name: str, value: object) -> bool:
     if type_name == "integer":
         return isinstance(value, int) and not isinstance(value, bool)
     if type_name == "decimal":
-        return (
-            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        )
+        return _is_decimal(value)
     return isinstance(value, str) and _PATTERNS[type_name].fullmatch(value) is not None
+
+
+def _is_decimal(value: object) -> bool:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value.bit_length() <= _DOUBLE_BITS
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _values(node: Node) -> list[str]:
