@@ -1,8 +1,5 @@
 import asyncio
 import os
-import signal
-import subprocess
-import sys
 
 import pytest
 from hypothesis import given
@@ -149,34 +146,3 @@ def test_a_link_is_made_to_it_and_taken_away(tmp_path):
         assert port.path == str(link)
         assert link.resolve().is_char_device()
     assert not link.is_symlink()
-
-
-async def test_a_person_can_run_one_by_name(tmp_path):
-    link = tmp_path / "monitor"
-    running = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "edge.cli", "virtual", "ivy-450c", "--path", link),
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert str(link).encode() in await running.stderr.readline()
-    async with open_link(f"serial:{link}", LINE, lambda: AT) as opened:
-        assert (await anext(opened)).data
-    running.send_signal(signal.SIGTERM)
-    assert await running.wait() == 0
-    assert not link.is_symlink()
-
-
-def test_a_file_in_the_way_of_the_link_is_left_alone(tmp_path):
-    (tmp_path / "notes").write_text("mine")
-    command = [
-        sys.executable,
-        "-m",
-        "edge.cli",
-        "virtual",
-        "ivy-450c",
-        "--path",
-        tmp_path / "notes",
-    ]
-    got = subprocess.run(command, capture_output=True, check=False)
-    assert got.returncode == 2
-    assert b"is not a link" in got.stderr
-    assert (tmp_path / "notes").read_text() == "mine"

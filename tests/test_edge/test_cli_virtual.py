@@ -1,0 +1,32 @@
+import asyncio
+import signal
+import sys
+
+from drivers.contract import SerialLine
+from drivers.model import Instant
+from drivers.transports.address import open_link
+from edge import cli
+
+AT = Instant(0, 0, trusted=False)
+LINE = SerialLine(baud=9600)
+
+
+async def test_a_person_can_run_one_by_name(tmp_path):
+    link = tmp_path / "monitor"
+    running = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "edge.cli", "virtual", "ivy-450c", "--path", link),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert str(link).encode() in await running.stderr.readline()
+    async with open_link(f"serial:{link}", LINE, lambda: AT) as opened:
+        assert (await anext(opened)).data
+    running.send_signal(signal.SIGTERM)
+    assert await running.wait() == 0
+    assert not link.is_symlink()
+
+
+def test_a_file_in_the_way_of_the_link_is_left_alone(tmp_path, capsys):
+    (tmp_path / "notes").write_text("mine")
+    assert cli.main(["virtual", "ivy-450c", "--path", str(tmp_path / "notes")]) == 2
+    assert "is not a link" in capsys.readouterr().err
+    assert (tmp_path / "notes").read_text() == "mine"
