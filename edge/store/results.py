@@ -36,22 +36,21 @@ def enqueue(book: Book, new: OutboxRow) -> None:
 
 def move(book: Book, change: Move, now: Instant) -> None:
     """Change a row's state; what is filed stays filed until a person sends it again."""
+    found = book.connection.execute(
+        "SELECT state, length(payload) FROM outbox JOIN payloads USING (place) WHERE result_id = ?",
+        (change.result_id,),
+    ).fetchone()
+    if found is None:
+        raise _unknown(change.result_id)
     filed = change.state is RowState.FILED
-    changed = book.connection.execute(
-        "UPDATE outbox SET state = ?, filed_ns = coalesce(filed_ns, ?) "
-        "WHERE result_id = ? AND (state <> 'filed' OR ?)",
-        (
-            change.state.value,
-            now.wall_ns if filed and now.trusted else None,
-            change.result_id,
-            filed,
-        ),
+    if found[0] == RowState.FILED.value and not filed:
+        raise StoreRefused(f"result {change.result_id} is filed and cannot become {change.state}")
+    if change.state is RowState.WAITING and not found[1]:
+        raise _erased(change.result_id)
+    book.connection.execute(
+        "UPDATE outbox SET state = ?, filed_ns = coalesce(filed_ns, ?) WHERE result_id = ?",
+        (change.state.value, now.wall_ns if filed and now.trusted else None, change.result_id),
     )
-    if changed.rowcount:
-        return
-    if row(book, change.result_id) is None:
-        raise NoSuchResult(f"no result {change.result_id} in the outbox: never sent, or purged")
-    raise StoreRefused(f"result {change.result_id} is filed and cannot become {change.state}")
 
 
 def waiting(book: Book, limit: int, after_order: int) -> list[OutboxRow]:
@@ -101,9 +100,9 @@ def requeue(book: Book, result_id: str) -> OutboxRow:
     """Let a row be sent again, whatever became of it, and return it."""
     found = row(book, result_id)
     if found is None:
-        raise NoSuchResult(f"no result {result_id} in the outbox: never sent, or purged")
+        raise _unknown(result_id)
     if not found.payload:
-        raise StoreRefused(f"the patient of result {result_id} was erased: it cannot be sent again")
+        raise _erased(result_id)
     book.connection.execute(
         "UPDATE outbox SET state = 'waiting', filed_ns = NULL WHERE result_id = ?", (result_id,)
     )
@@ -137,6 +136,14 @@ def purge(book: Book, now: Instant, retention_s: float) -> int:
         (now.wall_ns - round(retention_s * NS), PURGE_ROWS),
     )
     return changed.rowcount
+
+
+def _unknown(result_id: str) -> NoSuchResult:
+    return NoSuchResult(f"no result {result_id} in the outbox: never sent, or purged")
+
+
+def _erased(result_id: str) -> StoreRefused:
+    return StoreRefused(f"the patient of result {result_id} was erased: it cannot be sent again")
 
 
 def _rows(book: Book, where: str, values: tuple[str | int, ...], limit: int) -> list[OutboxRow]:
