@@ -92,7 +92,7 @@ def decoded(name, options, pieces):
 
 
 def decoder_for(name, options, frame):
-    """A decoder that takes this frame alone, though as built it may want to see several in a row."""
+    """A decoder that takes this frame alone, though as built it may want several in a row."""
     choose = getattr(import_module(REGISTRY[name].protocol), "decoder_for", None)
     return choose(frame) if choose else REGISTRY[name].decoder(options)
 
