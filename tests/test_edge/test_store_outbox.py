@@ -88,8 +88,8 @@ class Outbox(RuleBasedStateMachine):
             assert refusal is NoSuchResult
         elif row.state is RowState.FILED and state is not RowState.FILED:
             assert refusal is StoreRefused
-        elif state is RowState.WAITING and not row.payload:
-            assert refusal is StoreRefused
+        elif not row.payload and state is RowState.WAITING:
+            assert refusal is StoreRefused, "there is nothing left to send"
         else:
             assert refusal is None
             self.head += 1
