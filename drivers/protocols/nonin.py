@@ -19,7 +19,8 @@ and a record that an instrument sends against expectation must not be lost.
 Resynchronisation: what cannot be completed is dropped a byte at a time until something can begin;
 of a packet cut short by another SYNC or a bad sum, everything before the next sound packet is
 skipped. ACK and NAK, being single bytes, count only in step: at the start, or right after a frame,
-a reply or a sound part of a packet. Replies between the frames of a packet come out before it.
+a reply or a sound part of a packet; after frames of format 8 not yet believed, only if nothing was
+skipped before them. Replies between the frames of a packet come out before it.
 
 Sources: see the modules of the four formats and `nonin_control`.
 """
@@ -52,6 +53,8 @@ DATA_FORMATS = (2, 7, 8, 13)
 # record (72 bytes) and the proof of format 8 (12 with the same reply) are shorter.
 MAX_PENDING = nonin_stream.PACKET_BYTES - nonin_stream.FRAME_BYTES + nonin_control.MAX_BLOCK - 1
 
+_BLOCK = 512  # taken at a time: a reply is cut out of the buffer, which must not cost a long move
+
 
 class Decoder:
     """Bytes to frames; any input is legal, in any chunking.
@@ -75,13 +78,21 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[Frame | Skipped]:
         """Return what became complete with these bytes, in wire order."""
-        self._buffer += data
         out: list[Frame | Skipped] = []
         junk = bytearray()
+        for start in range(0, len(data), _BLOCK):
+            self._buffer += data[start : start + _BLOCK]
+            self._drain(out, junk)
+        if junk:
+            out.append(Skipped(bytes(junk)))
+        return out
+
+    def _drain(self, out: list[Frame | Skipped], junk: bytearray) -> None:
+        """Move what can be told by now from the buffer to `out` and, what is no frame, `junk`."""
         while self._buffer:
             found = self._read()
             if found is NEED_MORE:
-                break
+                return
             if found is None:
                 junk.append(self._buffer[0])
                 self._drop_byte()
@@ -90,9 +101,6 @@ class Decoder:
                 out.append(Skipped(bytes(junk)))
                 junk.clear()
             out.append(found)
-        if junk:
-            out.append(Skipped(bytes(junk)))
-        return out
 
     def _read(self) -> Frame | NeedMore | None:
         """Take the next frame off the buffer; None: its first byte begins nothing."""
@@ -155,7 +163,7 @@ class Decoder:
         for index in range(proof):
             at = index * size
             if at and at < len(self._buffer) and self._buffer[at] in CONTROL_STARTS:
-                return self._read_reply(at)
+                return self._read_reply(at) if self._in_step else None
             here = self._buffer[at : at + size]
             if here and not nonin_df8.fits(here):
                 return None

@@ -1,5 +1,6 @@
 """How Nonin's formats are told apart from the bytes alone, and what is never taken for another."""
 
+import random
 from itertools import pairwise
 
 import pytest
@@ -140,6 +141,17 @@ def test_a_reply_while_seconds_are_not_yet_believed_comes_out_at_once():
     decoder = Decoder()
     assert decoder.feed(wire([DF8, DF8, Nak()])) == [Nak()]
     assert decoder.feed(wire([DF8, DF8])) == [DF8] * 4
+
+
+def test_after_noise_one_frame_like_a_second_does_not_make_an_acknowledgement_of_the_next_byte():
+    assert frames_of(Decoder().feed(b"\x33" + encode(DF8) + b"\x06" + encode(DF8) * 3)) == []
+
+
+def test_a_long_noise_holds_no_value_and_hardly_a_reply():
+    noise = random.Random(1).randbytes(200_000)
+    frames = frames_of(Decoder().feed(noise))
+    assert {type(frame) for frame in frames} <= {Ack, Nak}
+    assert len(frames) < 20
 
 
 @every_format
