@@ -19,6 +19,7 @@ from drivers.errors import DriverError
 VERBS: Mapping[str, str] = MappingProxyType(
     {
         "decode": "recorded bytes of one instrument to JSON lines",
+        "replay": "recorded cases through the whole hub, compared with what is expected",
         "capture": "record a live instrument into a case that can be decoded again",
         "instruments": "the table of supported instruments",
         "virtual": "a virtual instrument on a port of its own, for trying things out",

@@ -38,6 +38,14 @@ def json_line(item: Item) -> str:
     return msgspec.json.encode(_fields(item)).decode()
 
 
+def reading_fields(item: Measurement) -> list[dict[str, object]]:
+    """Return a measurement's readings as they are printed."""
+    return [
+        {"metric": r.metric, "value": r.value, "unit": r.unit, "status": r.status}
+        for r in item.readings
+    ]
+
+
 def decode_blocks(
     entry: Entry, options: dict[str, Any], blocks: Iterable[Received], show: Print
 ) -> int:
@@ -120,10 +128,7 @@ def _measurement(item: Measurement) -> dict[str, object]:
     return {
         "type": "measurement",
         "kind": item.kind,
-        "readings": [
-            {"metric": r.metric, "value": r.value, "unit": r.unit, "status": r.status}
-            for r in item.readings
-        ],
+        "readings": reading_fields(item),
         "device_time": item.device_time.local.isoformat() if item.device_time else None,
         "flags": sorted(item.flags),
     }

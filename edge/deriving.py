@@ -8,12 +8,15 @@ origin; it never hides or replaces what the instrument said.
 import asyncio
 import hashlib
 import logging
+from typing import Protocol
 
+import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from drivers.model import Kind, Measurement, Metric, Reading, Status, Unit, Waveform
 from drivers.registry import Memory
-from edge.analysis import Analysis, AnalysisFailed, EcgRate
+from edge.analysis import AnalysisFailed, EcgRate
 from edge.chronicle import Chronicle
 from edge.events import Measured, Recorded
 from edge.live import Current, Live
@@ -28,11 +31,26 @@ MICROVOLTS_PER_MV = 1000.0
 METHOD = "median R-R interval of the ECG"
 
 
+class EcgAnalysis(Protocol):
+    """Finds beats: a process of its own in the hub, the same computation in place in a replay."""
+
+    async def heart_rate_from_ecg(
+        self,
+        samples: NDArray[np.float64],
+        fs: float,
+        *,
+        microvolts: float | None = None,
+        preset: str | None = None,
+    ) -> EcgRate | AnalysisFailed:
+        """See `edge.analysis.Analysis`."""
+        ...
+
+
 class Deriving:
     """Keeps strips and derives from them, beside the stream and never in its way."""
 
     def __init__(
-        self, store: Store, chronicle: Chronicle, live: Live, analysis: Analysis | None
+        self, store: Store, chronicle: Chronicle, live: Live, analysis: EcgAnalysis | None
     ) -> None:
         self._store = store
         self._chronicle = chronicle

@@ -13,10 +13,9 @@ from msgspec import Struct
 
 from drivers.model import Kind
 from edge.acceptance import Due, Hub, due, result_of, subject_key
-from edge.analysis import Analysis
 from edge.chronicle import Chronicle
 from edge.clock import NS, Clock
-from edge.deriving import Deriving
+from edge.deriving import Deriving, EcgAnalysis
 from edge.events import (
     ClockTrusted,
     Enqueued,
@@ -68,7 +67,7 @@ class Station:
         clock: Clock,
         store: Store,
         chronicle: Chronicle,
-        analysis: Analysis | None,
+        analysis: EcgAnalysis | None,
         fits: Fits,
     ) -> None:
         self.ways = ways

@@ -19,12 +19,19 @@ US = 1_000_000
 
 
 class RecordedTime:
-    """The clocks of a recording: wall time starts at `start_ns`, monotonic time at 0."""
+    """The clocks of a recording: wall time starts at `start_ns`, monotonic time at 0.
 
-    def __init__(self, start_ns: int = 0, *, trusted: bool = True) -> None:
+    With a `speed` somebody can watch: that many recorded seconds take one real second. It changes
+    nothing but that.
+    """
+
+    def __init__(
+        self, start_ns: int = 0, *, trusted: bool = True, speed: float | None = None
+    ) -> None:
         self._start_ns = start_ns
         self._trusted = trusted
         self._elapsed_ns = 0
+        self._speed = speed
 
     @property
     def elapsed_s(self) -> float:
@@ -50,6 +57,9 @@ class RecordedTime:
 
     def _loop(self) -> asyncio.AbstractEventLoop:
         return _Loop(self)
+
+    def _real_s(self, seconds: float) -> float:
+        return seconds / self._speed if self._speed else 0.0
 
     def _pass(self, seconds: float) -> None:
         self._elapsed_ns += max(1, round(seconds * US)) * (NS // US)  # recordings are in us
@@ -77,5 +87,7 @@ class _Selector(selectors.DefaultSelector):
             return ready
         if timeout is None:
             raise RuntimeError("every task waits and nothing is due: a dead end")
-        self._clock._pass(timeout)  # noqa: SLF001 - the two are one clock
-        return ready
+        interrupted = super().select(self._clock._real_s(timeout))  # noqa: SLF001 - the two are one clock
+        if not interrupted:
+            self._clock._pass(timeout)  # noqa: SLF001 - the same
+        return interrupted
