@@ -1,0 +1,334 @@
+"""One connection to an MQTT broker, from CONNECT to its end, as events; the only home of paho.
+
+A connection is used once. What was handed to it and not acknowledged when it ends is gone with it,
+so the library never sends again by itself what the outbox will send again. Its network thread holds
+no lock of ours and calls nobody: everything it sees becomes an event that is posted to the event
+loop. `Connected` comes after the broker granted the subscriptions, so that no receipt is missed.
+
+MQTT 5 as in the contract: clean start false, session expiry 7 days, receive maximum 100. MQTT 3.1.1
+has no reason codes, will delay nor properties: nothing that matters depends on them.
+"""
+
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+SESSION_EXPIRY_S = 7 * 24 * 3600
+RECEIVE_MAXIMUM = 100
+WILL_DELAY_S = 15
+POLL_S = 1.0  # how often the network thread looks whether it should end
+
+ACCEPTED = 0
+NO_SUBSCRIBERS = 16
+FAILURE = 128  # codes from here on say that a request was refused
+UNSUPPORTED_VERSION = 132
+KEEP_ALIVE_TIMEOUT = 141
+NO_CODE = -1  # it ended without a word from the broker
+
+
+class Version(Enum):
+    """A version of MQTT, by what it calls itself on the wire."""
+
+    V5 = 5
+    V311 = 4
+
+    def __str__(self) -> str:
+        return "5" if self is Version.V5 else "3.1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the broker is and as whom to speak; without `tls` only for a broker on this machine."""
+
+    host: str
+    port: int
+    client_id: str
+    tls: ssl.SSLContext | None = None
+    credentials: tuple[str, str] | None = None
+    keepalive_s: int = 30
+    max_packet_bytes: int = 1 << 20
+
+    def __post_init__(self) -> None:
+        if self.tls is not None and not self.tls.check_hostname:
+            raise ValueError("broker: the TLS context must check the broker's name")
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """MQTT 5 properties of a message; on 3.1.1 they are left out."""
+
+    content_type: str = "application/json"
+    response_topic: str | None = None
+    correlation: bytes | None = None
+    expiry_s: int | None = None
+    user: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to publish."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retained: bool = False
+    notes: Notes = field(default_factory=Notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The broker took us and our subscriptions, except those it `refused`."""
+
+    epoch: int
+    version: Version
+    max_packet_bytes: int | None
+    refused: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The connection is over, or never was; `code` is MQTT 5's or NO_CODE."""
+
+    epoch: int
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The broker took a message, or refused it: `code` is always ACCEPTED on 3.1.1."""
+
+    epoch: int
+    mid: int
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message for us; the broker keeps it until it is acknowledged."""
+
+    epoch: int
+    mid: int
+    topic: str
+    payload: bytes
+    qos: int
+
+
+Event: TypeAlias = Connected | Disconnected | Acknowledged | Arrived
+
+
+class Connection:
+    """One connection; `post` is called from the network thread, the last time with Disconnected."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        version: Version,
+        epoch: int,
+        filters: Sequence[str],
+        post: Callable[[Event], None],
+    ) -> None:
+        self.epoch = epoch
+        self.version = version
+        self._endpoint = endpoint
+        self._filters = list(filters)
+        self._post = post
+        self._max_packet: int | None = None
+        self._up = False
+        self._stop = False
+        self._end: tuple[int, str] | None = None
+        self._client = self._make_client()
+        self._thread = threading.Thread(target=self._run, name=f"mqtt-{epoch}", daemon=True)
+
+    def start(self, will: Outgoing) -> None:
+        """Connect in the background; `will` is what the broker says when we vanish."""
+        delay = None
+        if self.version is Version.V5:
+            delay = _properties(PacketTypes.WILLMESSAGE)
+            delay.WillDelayInterval = WILL_DELAY_S
+            delay.PayloadFormatIndicator = 1
+            delay.ContentType = will.notes.content_type
+        self._client.will_set(will.topic, will.payload, will.qos, will.retained, properties=delay)
+        self._thread.start()
+
+    def publish(self, message: Outgoing) -> int | None:
+        """Hand a message to the network thread; return its number, None when not connected."""
+        if not self._up:
+            return None
+        properties = _publish_properties(message.notes) if self.version is Version.V5 else None
+        sent = self._client.publish(
+            message.topic, message.payload, message.qos, message.retained, properties
+        )
+        return sent.mid if sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
+
+    def acknowledge(self, message: Arrived) -> None:
+        """Tell the broker that a message was dealt with."""
+        if message.qos and message.epoch == self.epoch and self._up:
+            self._client.ack(message.mid, message.qos)
+
+    def close(self) -> None:
+        """Say goodbye, so that the broker forgets the will; `Disconnected` follows."""
+        if not self._up:
+            self.abort()
+            return
+        self._up = False
+        self._client.disconnect()
+
+    def abort(self) -> None:
+        """End without a word, within a second or two; `Disconnected` follows."""
+        self._up = False
+        self._stop = True
+
+    def _make_client(self) -> Client:
+        endpoint, v5 = self._endpoint, self.version is Version.V5
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=endpoint.client_id,
+            clean_session=None if v5 else False,
+            protocol=MQTTProtocolVersion(self.version.value),
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        if endpoint.tls is not None:
+            client.tls_set_context(endpoint.tls)
+        if endpoint.credentials is not None:
+            client.username_pw_set(*endpoint.credentials)
+        client.max_inflight_messages_set(RECEIVE_MAXIMUM)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        client.on_disconnect = self._on_disconnect
+        # Being set, it keeps publish() from writing to the socket in the caller's thread.
+        client.on_socket_register_write = _leave_writing_to_the_network_thread
+        return client
+
+    def _run(self) -> None:
+        client = self._client
+        try:
+            self._open()
+            while not self._stop and client.loop(POLL_S) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+                pass
+        except OSError as error:
+            self._ended(NO_CODE, error.strerror or str(error))
+        except Exception as error:  # noqa: BLE001 - what the library stumbles over ends this connection only
+            self._ended(NO_CODE, f"{type(error).__name__}: {error}")
+        self._hang_up()
+        code, reason = self._end or (NO_CODE, "the connection was given up")
+        self._post(Disconnected(self.epoch, code, reason))
+
+    def _open(self) -> None:
+        endpoint = self._endpoint
+        if self.version is Version.V311:
+            self._client.connect(endpoint.host, endpoint.port, endpoint.keepalive_s)
+            return
+        properties = _properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = SESSION_EXPIRY_S
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        properties.MaximumPacketSize = endpoint.max_packet_bytes
+        self._client.connect(
+            endpoint.host,
+            endpoint.port,
+            endpoint.keepalive_s,
+            clean_start=False,
+            properties=properties,
+        )
+
+    def _hang_up(self) -> None:
+        """Close the socket, and untie the library's object from this one so that it goes now."""
+        self._up = False
+        client, socket = self._client, self._client.socket()
+        if socket is not None:
+            socket.close()
+        for name in ("connect", "subscribe", "publish", "message", "disconnect"):
+            setattr(client, f"on_{name}", None)
+
+    def _ended(self, code: int, reason: str) -> None:
+        """Keep the first reason: what comes after is its consequence."""
+        self._up = False
+        if self._end is None:
+            self._end = (code, reason)
+
+    def _on_connect(
+        self,
+        client: Client,
+        _: object,
+        _flags: ConnectFlags,
+        code: ReasonCode,
+        said: Properties | None,
+    ) -> None:
+        if code.is_failure:
+            self._ended(code.value, str(code))
+            return
+        self._max_packet = getattr(said, "MaximumPacketSize", None)
+        client.max_inflight_messages_set(
+            min(RECEIVE_MAXIMUM, getattr(said, "ReceiveMaximum", RECEIVE_MAXIMUM))
+        )
+        client.subscribe([(topic, 1) for topic in self._filters])
+
+    def _on_subscribe(
+        self,
+        _client: Client,
+        _: object,
+        _mid: int,
+        codes: list[ReasonCode],
+        _said: Properties | None,
+    ) -> None:
+        granted = zip(self._filters, codes, strict=False)
+        refused = tuple(topic for topic, code in granted if code.is_failure)
+        self._up = True
+        self._post(Connected(self.epoch, self.version, self._max_packet, refused))
+
+    def _on_publish(
+        self, _client: Client, _: object, mid: int, code: ReasonCode, _said: Properties | None
+    ) -> None:
+        self._post(Acknowledged(self.epoch, mid, code.value))
+
+    def _on_message(self, _client: Client, _: object, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""
+        self._post(Arrived(self.epoch, message.mid, topic, bytes(message.payload), message.qos))
+
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _: object,
+        _flags: DisconnectFlags,
+        code: ReasonCode,
+        said: Properties | None,
+    ) -> None:
+        self._ended(code.value, getattr(said, "ReasonString", str(code)))
+
+
+def _publish_properties(notes: Notes) -> Properties:
+    properties = _properties(PacketTypes.PUBLISH)
+    properties.PayloadFormatIndicator = 1
+    properties.ContentType = notes.content_type
+    if notes.response_topic is not None:
+        properties.ResponseTopic = notes.response_topic
+    if notes.correlation is not None:
+        properties.CorrelationData = notes.correlation
+    if notes.expiry_s is not None:
+        properties.MessageExpiryInterval = notes.expiry_s
+    if notes.user:
+        properties.UserProperty = list(notes.user)
+    return properties
+
+
+def _properties(packet: int) -> Properties:
+    return Properties(packet)  # type: ignore[no-untyped-call]  # the library leaves it unannotated
+
+
+def _leave_writing_to_the_network_thread(_client: Client, _: object, _socket: object) -> None:
+    pass
