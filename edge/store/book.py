@@ -1,7 +1,7 @@
 """The open store in the hands of the one thread that writes it: transactions, room, end of chain.
 
-Jobs that pile up while a commit runs are committed together (group commit). Each has a savepoint
-of its own, so one that fails leaves its neighbours alone. Nothing is answered before the commit.
+Jobs that pile up while a commit runs are committed together (group commit). Nothing is answered
+before the commit, and a job that fails leaves its neighbours alone.
 """
 
 import sqlite3
@@ -97,6 +97,7 @@ class Book:
         self._reserve = limit_bytes // 8
         self._lock = lock
         self._failed: str | None = None
+        self._used: int | None = None  # at the beginning of this transaction, and what came since
         pages = (limit_bytes + self._reserve) // PAGE_BYTES
         connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
 
@@ -115,7 +116,7 @@ class Book:
         """Run jobs and make their effects durable; each ends with its outcome or its error."""
         writing = [job for job in jobs if job.when is not When.ALONE]
         if writing:
-            self._guarded(writing)
+            self._group(writing)
         for job in jobs:
             if job.when is When.ALONE:
                 self._alone(job)
@@ -130,83 +131,67 @@ class Book:
         """Raise StoreFull unless `size` more bytes of this tier find room."""
         of_limit, of_reserve = tier.value
         allowed = int(self._limit * of_limit + self._reserve * of_reserve)
-        if (used := self.used_bytes()) + size > allowed:
+        if self._used is None:
+            self._used = self.used_bytes()
+        if self._used + size > allowed:
             raise StoreFull(
-                f"{self.path} is full ({used:,} of {self._limit:,} bytes): nothing new is taken "
-                "until filed results are purged; see that the record system answers, or raise "
-                "the limit"
+                f"{self.path} is full ({self._used:,} of {self._limit:,} bytes): nothing new is "
+                "taken until filed results are purged; see that the record system answers, or "
+                "raise the limit"
             )
+        self._used += size
 
-    def _guarded(self, jobs: Sequence[Job[object]]) -> None:
-        """Run a group; a fault of this program ends writing, but leaves nobody waiting."""
-        before = self.tail
+    def _group(self, jobs: Sequence[Job[object]]) -> None:
+        """Do jobs in one transaction; when that fails, the halves in one each, down to the cause.
+
+        So whatever one job does wrong is its own affair, at the price of a few more commits.
+        """
+        before, self._used = self.tail, None
         try:
-            self._group(jobs)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the callers must hear of it
-            self._failed = f"{self.path} is not written any more: {error!r}; start again"
+            self._begin()
+            for job in jobs:
+                job.outcome = job.work(self)
+            self._commit(jobs)
+        except Exception as error:  # noqa: BLE001 - any fault of a call is its caller's to hear
             with suppress(sqlite3.Error):
                 self.connection.execute("ROLLBACK")
             self.tail = before
-            _fail(jobs, StoreError(self._failed))
+            self._blame(jobs, error)
+            return
+        self.durable = self.tail.head
 
-    def _group(self, jobs: Sequence[Job[object]]) -> None:
-        before = self.tail
+    def _begin(self) -> None:
         if self._failed is not None:
-            _fail(jobs, StoreError(self._failed))
-            return
+            raise StoreError(self._failed)
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    def _commit(self, jobs: Sequence[Job[object]]) -> None:
+        points = [_POINTS[act] for act in sorted({job.act for job in jobs if job.act is not None})]
+        for before, _, _ in points:
+            reach(before)
         try:
-            self.connection.execute("BEGIN IMMEDIATE")
-            for job in jobs:
-                self._in_savepoint(job)
-        except sqlite3.Error as error:
-            self._abandon(jobs, before, error)
-            return
-        try:
-            self._commit(jobs)
+            with ExitStack() as stack:
+                for _, during, _ in points:
+                    stack.enter_context(inside(during))
+                self.connection.execute("COMMIT")
         except sqlite3.Error as error:
             if _code(error) != sqlite3.SQLITE_FULL:
                 # A failed fsync may or may not have written; asking again would not tell.
                 self._failed = f"{self._explain(error)}; start again once the disk is well"
-            self._abandon(jobs, before, error)
-            return
-        self.durable = self.tail.head
-
-    def _in_savepoint(self, job: Job[object]) -> None:
-        execute, before = self.connection.execute, self.tail
-        job.outcome, job.error = None, None
-        execute("SAVEPOINT job")
-        try:
-            job.outcome = job.work(self)
-        except Exception as error:
-            if not self.connection.in_transaction:
-                raise  # SQLite rolled everything back: the group has to begin anew
-            execute("ROLLBACK TO job")
-            self.tail = before
-            job.error = self._explain(error) if isinstance(error, sqlite3.Error) else error
-        execute("RELEASE job")
-
-    def _commit(self, jobs: Sequence[Job[object]]) -> None:
-        acts = {job.act for job in jobs if job.act is not None and job.error is None}
-        points = [_POINTS[act] for act in sorted(acts)]
-        for before, _, _ in points:
-            reach(before)
-        with ExitStack() as stack:
-            for _, during, _ in points:
-                stack.enter_context(inside(during))
-            self.connection.execute("COMMIT")
+            raise
         for _, _, after in points:
             reach(after)
 
-    def _abandon(self, jobs: Sequence[Job[object]], before: Tail, error: sqlite3.Error) -> None:
-        """Undo a group; what failed together is tried one by one, so that what can be done is."""
-        with suppress(sqlite3.Error):
-            self.connection.execute("ROLLBACK")
-        self.tail = before
-        if len(jobs) > 1 and _code(error) != sqlite3.SQLITE_BUSY:
-            for job in jobs:
-                self._group([job])
-        else:
-            _fail(jobs, self._explain(error))
+    def _blame(self, jobs: Sequence[Job[object]], error: Exception) -> None:
+        """Give an error to the one job that has it, or find that one."""
+        common = self._failed is not None or _code(error) == sqlite3.SQLITE_BUSY
+        if len(jobs) > 1 and not common:
+            middle = len(jobs) // 2
+            self._group(jobs[:middle])
+            self._group(jobs[middle:])
+            return
+        for job in jobs:
+            job.error = self._explain(error) if isinstance(error, sqlite3.Error) else error
 
     def _alone(self, job: Job[object]) -> None:
         try:
@@ -228,13 +213,8 @@ class Book:
         return StoreError(f"{self.path} could not be read or written: {error}")
 
 
-def _fail(jobs: Sequence[Job[object]], error: StoreError) -> None:
-    for job in jobs:
-        job.error = error
-
-
-def _code(error: sqlite3.Error) -> int:
-    """Return SQLite's primary code; errors raised by the binding itself have none."""
+def _code(error: Exception) -> int:
+    """Return SQLite's primary code; 0 for what is no error of SQLite."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 

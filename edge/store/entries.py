@@ -75,15 +75,15 @@ def write(book: Book, data: Sequence[bytes]) -> range:
     """Append the bytes of events to the chain and return their sequences."""
     if book.tail.schema != SCHEMA:
         _close_segment(book, None)
-    head, entries = book.tail.head, []
+    head, size = book.tail.head, book.tail.bytes
+    first = head.sequence + 1
     for each in data:
         entry = extend(head, each)
-        head = Head(entry.sequence, entry.hash)
-        entries.append((entry.sequence, entry.data, entry.hash))
-    book.connection.executemany("INSERT INTO entries VALUES (?, ?, ?)", entries)
-    size = book.tail.bytes + sum(map(len, data))
+        head, size = Head(entry.sequence, entry.hash), size + len(each)
+        row = (entry.sequence, entry.data, entry.hash)
+        book.connection.execute("INSERT INTO entries VALUES (?, ?, ?)", row)
     book.tail = msgspec.structs.replace(book.tail, head=head, bytes=size)
-    return range(head.sequence - len(entries) + 1, head.sequence + 1)
+    return range(first, head.sequence + 1)
 
 
 def close_full_segment(book: Book, now: Instant) -> None:

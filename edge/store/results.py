@@ -1,5 +1,7 @@
 """The outbox in the file: how rows enter, move, are sent again and go."""
 
+import sqlite3
+
 import msgspec
 
 from drivers.model import Instant, Kind
@@ -15,22 +17,24 @@ COLUMNS = "place, result_id, kind, content_sha256, space, after, state, attempts
 
 def enqueue(book: Book, new: OutboxRow) -> None:
     """Put a row in; AlreadyEnqueued where one of its id is there."""
-    if row(book, new.result_id) is not None:
-        raise AlreadyEnqueued(f"result {new.result_id} is in the outbox already")
-    book.connection.execute(
-        f"INSERT INTO outbox ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - own names
-        (
-            new.order,
-            new.result_id,
-            new.kind.value,
-            new.content_sha256,
-            new.space.value,
-            new.after,
-            new.state.value,
-            new.attempts,
-            new.subject,
-        ),
+    values = (
+        new.order,
+        new.result_id,
+        new.kind.value,
+        new.content_sha256,
+        new.space.value,
+        new.after,
+        new.state.value,
+        new.attempts,
+        new.subject,
     )
+    try:
+        book.connection.execute(
+            f"INSERT INTO outbox ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - own names
+            values,
+        )
+    except sqlite3.IntegrityError as error:
+        raise AlreadyEnqueued(f"result {new.result_id} is in the outbox already") from error
     book.connection.execute("INSERT INTO payloads VALUES (?, ?)", (new.order, new.payload))
 
 

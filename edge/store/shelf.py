@@ -37,7 +37,8 @@ def keep(book: Book, instrument: str, chunk: Chunk, era: str) -> int:
 
 def settle(book: Book, numbers: tuple[int, ...]) -> None:
     """Remove raw bytes whose meaning is durable; settling twice is no harm."""
-    book.connection.executemany("DELETE FROM raw WHERE number = ?", [(n,) for n in numbers])
+    for number in numbers:
+        book.connection.execute("DELETE FROM raw WHERE number = ?", (number,))
 
 
 def unsettled(book: Book, instrument: str) -> list[tuple[str, list[tuple[int, Chunk]]]]:
