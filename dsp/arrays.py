@@ -22,17 +22,22 @@ def checked_rate(fs: float) -> float:
 
 
 def checked_leads(ecg: ArrayLike) -> Floats:
-    """Return a float64 copy shaped (leads, n), NaN for all that is not a usable number.
+    """Return float64 shaped (leads, n), NaN for all that is not a usable number.
+
+    Not to be written to: it is the caller's own array where that needs no change.
 
     ValueError for any shape but (n,) and (leads, n), and for a dtype that is not real numbers.
     """
-    array = np.asarray(ecg)
+    try:
+        array = np.asarray(ecg)
+    except ValueError as ragged:
+        raise ValueError("ecg: rows of different lengths; give (n,) or (leads, n)") from ragged
     if array.dtype.kind not in "iuf":
         raise ValueError(f"ecg: dtype {array.dtype}; give real numbers")
     if array.ndim not in {1, 2} or (array.ndim == 2 and array.shape[0] == 0):
         raise ValueError(f"ecg: shape {array.shape}; give (n,) or (leads, n)")
     with np.errstate(all="ignore"):
-        leads = np.array(np.atleast_2d(array), dtype=np.float64, order="C")
-    if leads.size and not (leads.min() > -LARGEST and leads.max() < LARGEST):
-        leads[~(np.abs(leads) < LARGEST)] = np.nan
-    return leads
+        leads = np.atleast_2d(array).astype(np.float64, copy=False)
+    if leads.size == 0 or (leads.min() > -LARGEST and leads.max() < LARGEST):
+        return leads
+    return np.where(np.abs(leads) < LARGEST, leads, np.nan)

@@ -93,11 +93,13 @@ def clean_ecg(
     if sections.size and leads.size:
         gaps = np.isnan(leads)
         if gaps.any():
+            leads = leads.copy()
             for lead, gap in zip(leads, gaps, strict=True):
                 _filter_between(lead, gap, sections, mirror)
         else:
             leads = _both_ways(leads, sections, mirror)
-    return leads if np.ndim(ecg) == 2 else leads[0]
+    cleaned = leads.copy() if np.shares_memory(leads, np.asarray(ecg)) else leads
+    return cleaned if np.ndim(ecg) == 2 else cleaned[0]
 
 
 def _sections(rate: float, high: float, low: float, mains: float | None) -> Floats:

@@ -14,10 +14,11 @@ import numpy as np
 from dsp.arrays import Floats, Places
 
 WORKING_RATE_HZ = 120.0  # twice the upper end of the QRS energy and more; one in k samples is kept
-SLOPE_SPAN_S = 0.033  # a third of a narrow QRS: differences over it favour steep parts
-CENTRE_HZ = 11.0  # QRS energy against that of P and T peaks at 8 to 15 Hz (Thakor et al. 1984)
+SLOPE_SPAN_S = 0.025  # a quarter of a narrow QRS: differences over it favour steep parts
+CENTRE_HZ = 11.0  # QRS stands out most from all else at 8 to 15 Hz (Thakor et al. 1984)
 TAPS = 11  # about 90 ms, the width of a QRS; numpy sums up to 11 taps in plain loops
 SMOOTHING_TAPS = 5
+STRETCH = 8192  # samples computed at a time: what is between input and result stays in the cache
 REFRACTORY_S = 0.25  # two ventricular beats do not follow closer than this (240 a minute)
 
 
@@ -59,14 +60,17 @@ class Rates:
 
 @lru_cache(maxsize=8)
 def _taps(rate: float) -> tuple[Floats, Floats, Floats]:
-    """Return a pair of band-passes in quadrature, the even one free of offset, and a smoother."""
+    """Return a pair of band-passes in quadrature, of one gain at their centre, and a smoother."""
     at = np.arange(TAPS) - (TAPS - 1) / 2
     window = np.hanning(TAPS + 2)[1:-1]
     even = window * np.cos(2 * np.pi * CENTRE_HZ / rate * at)
     even -= window * (even.sum() / window.sum())
     odd = window * np.sin(2 * np.pi * CENTRE_HZ / rate * at)
     smooth = np.hanning(SMOOTHING_TAPS + 2)[1:-1]
-    return even / np.abs(even).sum(), odd / np.abs(odd).sum(), smooth / smooth.sum()
+    turn = np.exp(-2j * np.pi * CENTRE_HZ / rate * at)
+    even /= abs(complex((even * turn).sum()))
+    odd /= abs(complex((odd * turn).sum()))
+    return even, odd, smooth / smooth.sum()
 
 
 def envelope(ecg: Floats, rates: Rates) -> Floats:
@@ -75,13 +79,22 @@ def envelope(ecg: Floats, rates: Rates) -> Floats:
     It starts from differences, so an offset that adds without rounding changes nothing at all.
     """
     n = (ecg.size - rates.reach) // rates.step + 1
-    if n <= 0:
-        return np.empty(0)
+    if n <= STRETCH:
+        return _stretch(ecg, rates, n) if n > 0 else np.empty(0)
+    wave = np.empty(n)
+    for at in range(0, n, STRETCH):
+        end = min(n, at + STRETCH)
+        wave[at:end] = _stretch(ecg[at * rates.step :], rates, end - at)
+    return wave
+
+
+def _stretch(ecg: Floats, rates: Rates, n: int) -> Floats:
+    """Return the first `n` samples of the envelope."""
     step, kept = rates.step, n + TAPS + SMOOTHING_TAPS - 2
     rise = ecg[rates.lag : rates.lag + kept * step] - ecg[: kept * step]
-    slope = rise[::step]
+    slope = rise[::step].copy()
     for phase in range(1, step):
-        slope = slope + rise[phase::step]
+        slope += rise[phase::step]
     even, odd, smooth = _taps(rates.rate)
     in_phase = np.convolve(slope, even, mode="valid")
     quadrature = np.convolve(slope, odd, mode="valid")

@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 from dsp.arrays import Floats, Places
 from dsp.qrs_levels import RunningLevels
 
-LEAST_CONTRAST = 0.5  # in white noise the quiet level is more than half the peak level
+LEAST_CONTRAST = (
+    0.6  # of quiet and peak level: white noise has 0.47, 0.58 at most, ECG from 0.75 on
+)
 LOUDEST = 3.0  # times its usual peak; more is an artefact of one lead and must not outvote the rest
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from dsp.arrays import Floats, Places
 
 BLOCK_S = 2.0  # holds a beat down to 30 a minute
-PARTS = 8  # of a block; at 200 beats a minute one part in eight is still free of a QRS
+PARTS = 16  # of a block, 125 ms each: shorter than the time between two beats at 240 a minute
+QUIET = 4  # peaks of parts that are lower: the lower quartile, free of QRS at any rhythm
 HISTORY = 8  # blocks: 16 s, so that the level follows a patient who turns over
 
 
@@ -37,7 +38,7 @@ class RunningLevels:
         self._open = wave[whole * self.size :].copy()
         if whole == 0 and not last:
             return
-        fresh = _block_levels(wave[: whole * self.size].reshape(whole, PARTS, -1))
+        fresh = _block_levels(wave[: whole * self.size].reshape(whole, PARTS, self.size // PARTS))
         self._blocks = np.concatenate([self._blocks, fresh])
         levels, needed = _running(self._blocks)
         known = len(self._blocks)
@@ -63,12 +64,12 @@ class RunningLevels:
 def _block_levels(parts: Floats) -> Floats:
     """Return the peak and the quiet level per block of (blocks, PARTS, n); NaN if half is missing.
 
-    The quiet level is the second lowest of the peaks of the parts.
+    The quiet level is the lower quartile of the peaks of the parts.
     """
     peaks = np.sort(np.fmax.reduce(parts, axis=2), axis=1)
     present = PARTS - np.isnan(peaks).sum(axis=1)
     rows = np.arange(len(parts))
-    levels = np.stack([peaks[rows, np.maximum(present, 1) - 1], peaks[:, 1]], axis=1)
+    levels = np.stack([peaks[rows, np.maximum(present, 1) - 1], peaks[:, QUIET]], axis=1)
     levels[present < PARTS // 2] = np.nan
     return levels
 

@@ -17,7 +17,7 @@ from dsp.qrs_levels import RunningLevels
 
 SHORTEST_S = 1.0
 MOST_GAP = 0.2  # share of a strip; beyond it a rhythm cannot be followed
-MOST_FLAT = 0.5  # share of samples that repeat the one before for FLAT_RUN_S at least
+MOST_FLAT = 0.75  # share of samples that repeat the one before for FLAT_RUN_S at least
 FLAT_RUN_S = 0.2  # longer than an isoelectric stretch stays on one converter step with any noise
 RAIL_SHARE = 0.02  # of the samples at one and the same extreme value
 RAIL_RUN = 5  # samples in a row that make a rail rather than a peak
@@ -104,7 +104,9 @@ def _of_samples(there: Floats, fs: float) -> set[Flaw]:
     if still.mean() > MOST_FLAT:
         found.add(Flaw.FLAT)
     for rail in (there.min(), there.max()):
-        if np.ptp(there) > 0 and _in_runs(there == rail, RAIL_RUN).mean() > RAIL_SHARE:
+        # The isoelectric line of a lead with upright waves alone is an extreme as well, not a rail.
+        outlying = abs(rail - np.median(there)) > np.ptp(there) / 8
+        if outlying and _in_runs(there == rail, RAIL_RUN).mean() > RAIL_SHARE:
             found.add(Flaw.SATURATED)
     if Flaw.SATURATED in found and still.mean() > 1 - RAIL_SHARE:
         found.add(Flaw.LEAD_OFF)
@@ -124,8 +126,10 @@ def _of_bands(lead: Floats, there: Floats, fs: float) -> set[Flaw]:
     levels = RunningLevels(rates.rate)
     with np.errstate(all="ignore"):
         levels.push(envelope(lead, rates), last=True)
-        usual = np.nanmedian(levels.of(np.arange(levels.ready)), axis=0)
-    if not usual[1] < (1 - LEAST_CONTRAST) * usual[0]:
+        of_blocks = levels.of(np.arange(levels.ready))
+    known = of_blocks[~np.isnan(of_blocks).any(axis=1)]
+    peak, quiet = np.median(known, axis=0) if len(known) else (0.0, 0.0)
+    if not quiet < (1 - LEAST_CONTRAST) * peak:
         found.add(Flaw.NOISE)
     return found
 

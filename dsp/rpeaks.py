@@ -108,7 +108,8 @@ class RPeakStream:
         """Carry the raw samples through all stages, and drop what no stage needs any more."""
         start = self._next_wave * self._rates.step - self._raw_first
         with np.errstate(all="ignore"):  # gaps are NaN, and a flat lead has no contrast
-            waves = np.stack([envelope(lead[start:], self._rates) for lead in self._raw])
+            each = [envelope(lead[start:], self._rates) for lead in self._raw]
+            waves = np.stack(each) if len(each) > 1 else each[0][np.newaxis]
             self._next_wave += waves.shape[1]
             beats = self._picker.push(self._fusion.push(waves, last=last), last=last)
             found = self._place(beats)
@@ -117,21 +118,23 @@ class RPeakStream:
         centre = self._rates.to_input(waiting)
         oldest = min(centre - self._half, self._next_wave * self._rates.step)
         drop = min(max(0, oldest - self._raw_first), self._raw.shape[1])
-        self._raw = self._raw[:, drop:].copy() if drop else self._raw
+        self._raw = self._raw[:, drop:].copy()  # always: the block is the caller's to reuse
         self._raw_first += drop
         return found
 
     def _place(self, beats: Places) -> Places:
         """Return the sample of the extremum of each beat in the first lead that counts there."""
+        if beats.size == 0:
+            return beats
         centres = self._rates.to_input(0) + beats * self._rates.step - self._raw_first
-        around = np.arange(-self._half, self._half + 1)
+        begins, width = centres - self._half, 2 * self._half + 1
         placed = np.full(beats.size, -1, dtype=np.intp)
         for lead, counts in zip(self._raw, self._fusion.usable(beats), strict=True):
             open_ = np.flatnonzero(counts & (placed < 0))
-            windows = lead[centres[open_, np.newaxis] + around]
+            windows = np.lib.stride_tricks.sliding_window_view(lead, width)[begins[open_]]
             whole = ~np.isnan(windows).any(axis=1)
             open_, windows = open_[whole], windows[whole]
-            placed[open_] = centres[open_] - self._half + _extremum(windows)
+            placed[open_] = begins[open_] + _extremum(windows)
         return placed[placed >= 0] + self._raw_first
 
 
@@ -182,10 +185,11 @@ class _Picker:
             at = maxima(self._wave, self._rates.refractory)
             places = at + self._wave_first
             fresh = (places >= self._known) & (places < known)
-            levels = self._levels.of(places[fresh] // self._levels.size)
-            self._table += Candidates(
-                places[fresh], self._wave[at[fresh]], levels[:, 0], levels[:, 1]
-            )
+            if fresh.any():
+                levels = self._levels.of(places[fresh] // self._levels.size)
+                self._table += Candidates(
+                    places[fresh], self._wave[at[fresh]], levels[:, 0], levels[:, 1]
+                )
             self._known = known
             self._levels.forget(known // self._levels.size)
             drop = max(0, known - self._rates.refractory - 1 - self._wave_first)
