@@ -6,7 +6,7 @@ DriverError
 │   ├── LinkRefused     it is there and the system will not let us: permission, port in use
 │   └── LinkLost        it was open and went away
 ├── DeviceMismatch      something answers, but not the configured instrument; do not retry
-├── WriteNotPermitted   a write outside what the settings grant; a fault in the driver or the settings
+├── WriteNotPermitted   a write outside what the settings grant
 ├── ReplayMismatch      a driver writes something else than the recording says was written
 ├── SettingsError       the options table is wrong; do not retry
 └── FormatError         a file is not what a reader accepts: the offset and the reason

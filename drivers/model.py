@@ -106,7 +106,7 @@ class Flag(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """When the hub saw something: wall clock, monotonic clock, and whether the wall is synchronised."""
+    """When the hub saw something: wall clock, whether that is synchronised, monotonic clock."""
 
     wall_ns: int
     mono_ns: int
@@ -146,8 +146,8 @@ class InstrumentId:
 class DeviceTime:
     """The instrument's own time of a measurement, as it gave it.
 
-    `age_s` is the instrument's clock now minus `local`, read in the same session: it places the
-    measurement on the hub's monotonic clock however wrong either wall clock is. None: never compared.
+    `age_s` is the instrument's clock now minus `local`, read in the same session, None if it never
+    was: it places the measurement on the hub's monotonic clock however wrong either wall clock is.
     `offset_s` is the instrument's clock minus the hub's wall clock, for people.
     """
 
@@ -166,7 +166,7 @@ class DeviceTime:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One metric: a finite `value` exactly when `status` is OK; the unit is what the device sent."""
+    """One metric: a finite `value` exactly when `status` is OK, in the unit the device sent."""
 
     metric: Metric
     value: float | None
