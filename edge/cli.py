@@ -18,12 +18,16 @@ from drivers.errors import DriverError
 
 VERBS: Mapping[str, str] = MappingProxyType(
     {
+        "run": "the service",
+        "demo": "a whole virtual exam room on this machine, and one visit in it",
         "decode": "recorded bytes of one instrument to JSON lines",
         "replay": "recorded cases through the whole hub, compared with what is expected",
         "capture": "record a live instrument into a case that can be decoded again",
         "instruments": "the table of supported instruments",
         "virtual": "a virtual instrument on a port of its own, for trying things out",
         "record-system": "the reference record system: files results, knows the patients",
+        "outbox": "what waits for the record system: list, export, resend",
+        "journal": "what happened in the room: list, verify, export",
         "doctor": "check this machine and say what to do",
     }
 )

@@ -9,9 +9,10 @@ from edge.store.errors import (
     StoreRefused,
 )
 from edge.store.retention import Snapshot
-from edge.store.store import Purged, Store
+from edge.store.store import FILE_NAME, Purged, Store
 
 __all__ = [
+    "FILE_NAME",
     "AlreadyEnqueued",
     "NoSuchResult",
     "Purged",

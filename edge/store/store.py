@@ -16,7 +16,7 @@ from msgspec import Struct
 from drivers.model import Chunk, Instant, Waveform
 from edge.clock import Clock
 from edge.events import Event, Recorded
-from edge.journal import Entry, Head, Verdict, Verifier
+from edge.journal import Entry, Head, Segment, Verdict, Verifier
 from edge.observation import Subject
 from edge.store import entries, results, retention, shelf
 from edge.store.batch import append, batch
@@ -31,6 +31,7 @@ from edge.store.writer import InlineWriter, ThreadWriter, Writer
 
 T = TypeVar("T")
 
+FILE_NAME = "store.db"  # in the folder of a hub's state
 DEFAULT_LIMIT_BYTES = 1 << 30
 VACUUM_PAGES = 1024  # given back to the file system after a purge, a little at a time
 
@@ -220,6 +221,11 @@ class Store:
             for entry in page:
                 yield entry
             at = page[-1].sequence + 1
+
+    async def outline(self) -> tuple[list[Segment], Head]:
+        """Return the segments, purged ones too, and the head, as of one moment."""
+        segments, head, _ = await self._ask(entries.survey)
+        return segments, head
 
     async def verify(self, witness: Head | None = None) -> Verdict:
         """Check the whole journal, against a head seen from outside if there is one."""
