@@ -1,6 +1,5 @@
 """The small parts of FHIR R4 JSON: codings, quantities, times, names derived from ids."""
 
-import math
 import uuid
 from typing import TypeAlias
 from urllib.parse import quote
@@ -47,7 +46,7 @@ def instant(wall_ns: int) -> str:
 
 def shifted(wall_ns: int, seconds: float | None) -> str | None:
     """Return a wall time moved by what an instrument's clock is off; None where that is no time."""
-    if seconds is None or not math.isfinite(seconds):
+    if seconds is None or not abs(seconds) * NS < _LAST_NS:  # true of NaN, too
         return None
     moved = wall_ns + round(seconds * NS)
     return instant(moved) if 0 <= moved < _LAST_NS else None

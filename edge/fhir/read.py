@@ -5,7 +5,7 @@ value was converted on the way, what is read back is what the instrument sent.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TypeAlias, cast
 
@@ -81,11 +81,10 @@ def read(payload: bytes) -> Contents:
         raise BundleError("not JSON") from None
     if not isinstance(bundle, dict):
         raise BundleError("not a JSON object")
-    return contents_of(bundle)
+    return _contents(bundle)
 
 
-def contents_of(bundle: Node) -> Contents:
-    """Read a decoded Bundle; raises `BundleError`."""
+def _contents(bundle: Node) -> Contents:
     tags = _tags(bundle)
     sequence = _tag(tags, TAG_SEQ)
     if not _SEQUENCE.fullmatch(sequence):
@@ -114,23 +113,15 @@ def result_id_of(bundle: Node) -> str:
     return _text(named, "value")
 
 
-def codings(concept: Node) -> Iterator[tuple[str, str, str | None]]:
-    """Yield system, code and display of each coding."""
-    for each in _nodes(concept, "coding"):
-        system, code, display = each.get("system"), each.get("code"), each.get("display")
-        if isinstance(system, str) and isinstance(code, str):
-            yield system, code, display if isinstance(display, str) else None
-
-
-def metric_of(concept: Node) -> Metric | None:
-    """Return what a code stands for; None when this contract has no metric for it."""
+def metric_of(codes: Iterable[tuple[str | None, str | None]]) -> Metric | None:
+    """Return what pairs of system and code stand for; None: no metric of this contract."""
     found: Metric | None = None
-    for system, code, _ in codings(concept):
-        if system in {MDC, MDC_OLD}:
+    for system, code in codes:
+        if system in {MDC, MDC_OLD} and code:
             known = term_of(code)
             if known:
                 return known[0]
-        elif system == LOINC:
+        elif system == LOINC and code:
             found = found or METRIC_OF_LOINC.get(code)
     return found
 
@@ -138,6 +129,13 @@ def metric_of(concept: Node) -> Metric | None:
 def term_of(number: str) -> tuple[Metric, str] | None:
     """Return what an MDC number stands for, and its name; None when it is not in the table."""
     return METRIC_OF_MDC.get(int(number)) if _MDC_NUMBER.fullmatch(number) else None
+
+
+def _codings(concept: Node) -> Iterator[tuple[str, str]]:
+    for each in _nodes(concept, "coding"):
+        system, code = each.get("system"), each.get("code")
+        if isinstance(system, str) and isinstance(code, str):
+            yield system, code
 
 
 def _about_patient(bundle: Node) -> Iterator[Node]:
@@ -161,7 +159,7 @@ def _values(observation: Node) -> Iterator[Value]:
     parts = _nodes(observation, "component") or [observation]
     origin = _tags(observation).get(ORIGIN, "measured")
     for part in parts:
-        metric = metric_of(_node(part, "code"))
+        metric = metric_of(_codings(_node(part, "code")))
         if metric is None:
             raise BundleError("Observation.code: no metric of this contract")
         said = _said(part)
@@ -194,7 +192,7 @@ def _said(part: Node) -> tuple[float | None, str | None, str] | None:
             return float(value), _text(given, "code"), "ok"
         except OverflowError:
             raise BundleError("valueQuantity.value: not a number") from None
-    for system, code, _ in codings(_node(part, "dataAbsentReason")):
+    for system, code in _codings(_node(part, "dataAbsentReason")):
         if system == STATUS:
             return None, None, code
     return None

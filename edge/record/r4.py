@@ -1,292 +1,355 @@
-"""The structure of FHIR R4, as far as a result needs it: elements, types, cardinality, invariants.
+"""The part of FHIR R4 that results are made of, as types: decoding is the check of structure.
 
-Closed: an element that is not listed is refused, so a misspelt one or one of another FHIR release
-is seen. Each element is written ``name:Type`` with ``!`` for required, ``*`` for a list that may be
-absent, ``+`` for a list that may not. R4 forbids empty lists, objects and strings, so nothing is
-ever both present and empty. Source: hl7.org/fhir/R4, pages of its resources and its data types.
+An element that is not listed is refused, so a misspelt one, or one of another release, is seen. R4
+forbids empty lists, objects and strings, so nothing is both present and empty; it forbids a time of
+day without a zone. Invariants are named by their keys (obs-6, vs-2, vs-3, ext-1, qty-3).
+Source: hl7.org/fhir/R4, the pages of its resources and of its data types.
 """
 
-import math
-import re
-from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType
-from typing import NamedTuple, TypeAlias, cast
+from collections.abc import Iterator
+from typing import Annotated, Literal, TypeAlias
 
-Node: TypeAlias = Mapping[str, object]
+import msgspec
+from msgspec import Meta, Struct
 
+from edge.contract.wire import decode as decode_message
 
-class Issue(NamedTuple):
-    """What is wrong and where; quotes no content."""
-
-    where: str
-    what: str
-
-
-_VALUE = (
-    "valueQuantity:Quantity valueCodeableConcept:CodeableConcept valueString:string "
-    "valueBoolean:boolean valueInteger:integer valueDateTime:dateTime valueTime:time "
-)
-_LANGUAGE_FREE = "id:id meta:Meta contained*:Device extension*:Extension "
-
-_TYPES = {
-    "Bundle": "resourceType!:code id:id meta:Meta identifier!:Identifier type!:code "
-    "timestamp:instant entry+:Bundle.entry",
-    "Bundle.entry": "fullUrl!:uuid resource!:Resource request!:Bundle.request",
-    "Bundle.request": "method!:code url!:uri ifNoneMatch:string ifMatch:string ifNoneExist:string",
-    "Observation": "resourceType!:code "
-    + _LANGUAGE_FREE
-    + "identifier*:Identifier basedOn*:Reference partOf*:Reference status!:code "
-    "category*:CodeableConcept code!:CodeableConcept subject:Reference focus*:Reference "
-    "encounter:Reference effectiveDateTime:dateTime issued:instant performer*:Reference "
-    + _VALUE
-    + "dataAbsentReason:CodeableConcept interpretation*:CodeableConcept note*:Annotation "
-    "bodySite:CodeableConcept method:CodeableConcept specimen:Reference device:Reference "
-    "referenceRange*:Observation.referenceRange hasMember*:Reference derivedFrom*:Reference "
-    "component*:Observation.component",
-    "Observation.component": "extension*:Extension code!:CodeableConcept "
-    + _VALUE
-    + "dataAbsentReason:CodeableConcept interpretation*:CodeableConcept "
-    "referenceRange*:Observation.referenceRange",
-    "Observation.referenceRange": "low:Quantity high:Quantity type:CodeableConcept "
-    "appliesTo*:CodeableConcept text:string",
-    "Device": "resourceType!:code "
-    + _LANGUAGE_FREE
-    + "identifier*:Identifier status:code manufacturer:string manufactureDate:dateTime "
-    "lotNumber:string serialNumber:string deviceName*:Device.deviceName modelNumber:string "
-    "partNumber:string type:CodeableConcept version*:Device.version "
-    "property*:Device.property note*:Annotation safety*:CodeableConcept parent:Reference",
-    "Device.deviceName": "name!:string type!:code",
-    "Device.version": "type:CodeableConcept component:Identifier value!:string",
-    "Device.property": "type!:CodeableConcept valueQuantity*:Quantity valueCode*:CodeableConcept",
-    "Provenance": "resourceType!:code "
-    + _LANGUAGE_FREE
-    + "target+:Reference occurredDateTime:dateTime recorded!:instant policy*:uri "
-    "location:Reference reason*:CodeableConcept activity:CodeableConcept "
-    "agent+:Provenance.agent entity*:Provenance.entity",
-    "Provenance.agent": "type:CodeableConcept role*:CodeableConcept who!:Reference "
-    "onBehalfOf:Reference",
-    "Provenance.entity": "role!:code what!:Reference agent*:Provenance.agent",
-    "Meta": "versionId:id lastUpdated:instant source:uri profile*:uri security*:Coding tag*:Coding",
-    "Identifier": "use:code type:CodeableConcept system:uri value:string assigner:Reference",
-    "Coding": "system:uri version:string code:code display:string userSelected:boolean",
-    "CodeableConcept": "coding*:Coding text:string",
-    "Quantity": "extension*:Extension value:decimal comparator:code unit:string system:uri "
-    "code:code",
-    "Reference": "reference:string type:uri identifier:Identifier display:string",
-    "Annotation": "authorReference:Reference authorString:string time:dateTime text!:string",
-    "Extension": "extension*:Extension url!:uri " + _VALUE + "valueReference:Reference",
-}
-
-# R4 lets times without a zone through only where they are dates; a result always has a zone.
-_ZONED = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)"
-_ZONED += r"(\.\d+)?(Z|[+-](0\d|1[0-4]):[0-5]\d)"
-_PATTERNS: Mapping[str, re.Pattern[str]] = MappingProxyType(
-    {
-        "code": re.compile(r"[^\s]+(\s[^\s]+)*"),
-        "id": re.compile(r"[A-Za-z0-9.\-]{1,64}"),
-        "uri": re.compile(r"\S+"),
-        "uuid": re.compile(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
-        "string": re.compile(r"[ \r\n\t\S]+"),
-        "dateTime": re.compile(_ZONED),
-        "instant": re.compile(_ZONED),
-        "time": re.compile(r"([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?"),
-    }
-)
-_CLOSED: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType(
-    {
-        ("Bundle", "type"): frozenset({"transaction"}),
-        ("Bundle.request", "method"): frozenset({"POST", "PUT"}),
-        ("Observation", "status"): frozenset(
-            {"registered", "preliminary", "final", "amended", "corrected"}
-            | {"cancelled", "entered-in-error", "unknown"}
-        ),
-        ("Device", "status"): frozenset({"active", "inactive", "entered-in-error", "unknown"}),
-        ("Device.deviceName", "type"): frozenset(
-            {"udi-label-name", "user-friendly-name", "patient-reported-name"}
-            | {"manufacturer-name", "model-name", "other"}
-        ),
-        ("Provenance.entity", "role"): frozenset(
-            {"derivation", "revision", "quotation", "source", "removal"}
-        ),
-        ("Quantity", "comparator"): frozenset({"<", "<=", ">=", ">"}),
-    }
-)
-_RESOURCES = frozenset({"Observation", "Device", "Provenance"})
-_DOUBLE_BITS = 1023  # a longer whole number has no double, and no instrument
-_DEEPEST = 12  # of what is listed above, except extensions of extensions
+Text = Annotated[str, Meta(pattern=r"\S")]
+Code = Annotated[str, Meta(pattern=r"^[^\s]+(\s[^\s]+)*$")]
+Uri = Annotated[str, Meta(pattern=r"^\S+$")]
+Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.\-]{1,64}$")]
+FullUrl = Annotated[
+    str, Meta(pattern=r"^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+]
+Time = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+        r"(\.\d+)?(Z|[+-](0\d|1[0-4]):[0-5]\d)$"
+    ),
+]
+_AT_LEAST_ONE = Meta(min_length=1)
 
 
-class _Element(NamedTuple):
-    type: str
-    required: bool
-    many: bool
+class _Element(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", gc=False
+):
+    """Anything of R4; the names are R4's in the spelling of Python."""
 
 
-def _parsed(text: str) -> dict[str, _Element]:
-    made = {}
-    for part in text.split():
-        name, _, kind = part.partition(":")
-        bare = name.rstrip("!*+")
-        made[bare] = _Element(kind, name[-1] in "!+", name[-1] in "*+")
-    return made
+class Coding(_Element, frozen=True, kw_only=True):
+    """A code and the system it is from."""
+
+    system: Uri | None = None
+    version: Text | None = None
+    code: Code | None = None
+    display: Text | None = None
 
 
-_TABLE = {name: _parsed(text) for name, text in _TYPES.items()}
+class CodeableConcept(_Element, frozen=True, kw_only=True):
+    """A meaning, in codes and in words."""
+
+    coding: Annotated[list[Coding], _AT_LEAST_ONE] | None = None
+    text: Text | None = None
+
+    def __post_init__(self) -> None:
+        if self.coding is None and self.text is None:
+            raise ValueError("a concept without a code and without words")
 
 
-def issues(bundle: object) -> list[Issue]:
-    """Return everything in a decoded Bundle that R4 does not allow; none: it is well formed."""
-    found = list(_object("Bundle", bundle, "Bundle", 0))
-    return found or list(_references(cast("Node", bundle)))
+class Identifier(_Element, frozen=True, kw_only=True):
+    """What something is known by."""
+
+    system: Uri | None = None
+    value: Text | None = None
+    type: CodeableConcept | None = None
 
 
-def _object(type_name: str, node: object, where: str, depth: int) -> Iterator[Issue]:
-    if not isinstance(node, dict) or not node:
-        yield Issue(where, "not an object with elements")
-        return
-    if depth > _DEEPEST:
-        yield Issue(where, "nested too deeply")
-        return
-    elements = _TABLE[type_name]
-    for name in sorted(set(node) - set(elements)):
-        known = name if re.fullmatch(r"\w{1,40}", name) else "with such a name"
-        yield Issue(where, f"no element {known} in this part of R4")
-    for name, element in elements.items():
-        if name in node:
-            yield from _element(type_name, name, element, node[name], where, depth)
-        elif element.required:
-            yield Issue(f"{where}.{name}", "missing")
-    for broken in _INVARIANTS.get(type_name, _no_invariant)(node):
-        yield Issue(where, broken)
+class Reference(_Element, frozen=True, kw_only=True):
+    """Somebody or something else."""
+
+    reference: Text | None = None
+    type: Uri | None = None
+    identifier: Identifier | None = None
+    display: Text | None = None
 
 
-def _element(
-    owner: str, name: str, element: _Element, value: object, where: str, depth: int
-) -> Iterator[Issue]:
-    here = f"{where}.{name}"
-    if not element.many:
-        yield from _value(owner, name, element.type, value, here, depth)
-    elif not isinstance(value, list) or not value:
-        yield Issue(here, "not a list with members")
-    else:
-        for index, each in enumerate(value):
-            yield from _value(owner, name, element.type, each, f"{here}[{index}]", depth)
+class Quantity(_Element, frozen=True, kw_only=True):
+    """A number with a unit, and the same in other units."""
+
+    value: float
+    unit: Text | None = None
+    system: Uri | None = None
+    code: Code | None = None
+    comparator: Literal["<", "<=", ">=", ">"] | None = None
+    extension: Annotated[list["Extension"], _AT_LEAST_ONE] | None = None
+
+    def __post_init__(self) -> None:
+        if self.code is not None and self.system is None:
+            raise ValueError("a unit code without its system (qty-3)")
 
 
-def _value(
-    owner: str, name: str, type_name: str, value: object, where: str, depth: int
-) -> Iterator[Issue]:
-    if type_name == "Resource":
-        type_name = str(value.get("resourceType")) if isinstance(value, dict) else ""
-        if type_name not in _RESOURCES:
-            yield Issue(where, "a resource that is no part of a result")
-            return
-    if type_name in _TABLE:
-        yield from _object(type_name, value, where, depth + 1)
-    elif not _is_primitive(type_name, value):
-        yield Issue(where, f"not a {type_name}")
-    elif value not in _CLOSED.get((owner, name), {value}):
-        yield Issue(where, "not a code of the list")
+class Extension(_Element, frozen=True, kw_only=True):
+    """What R4 itself has no element for."""
+
+    url: Uri
+    value_quantity: Quantity | None = None
+    value_reference: Reference | None = None
+    value_string: Text | None = None
+    value_code: Code | None = None
+    value_date_time: Time | None = None
+
+    def __post_init__(self) -> None:
+        values = (self.value_quantity, self.value_reference, self.value_string, self.value_code)
+        if sum(value is not None for value in (*values, self.value_date_time)) != 1:
+            raise ValueError("an extension without exactly one value (ext-1)")
 
 
-def _is_primitive(type_name: str, value: object) -> bool:
-    if type_name == "boolean":
-        return isinstance(value, bool)
-    if type_name == "integer":
-        return isinstance(value, int) and not isinstance(value, bool)
-    if type_name == "decimal":
-        return _is_decimal(value)
-    return isinstance(value, str) and _PATTERNS[type_name].fullmatch(value) is not None
+class Metadata(_Element, frozen=True, kw_only=True):
+    """What is said about a resource."""
+
+    profile: Annotated[list[Uri], _AT_LEAST_ONE] | None = None
+    security: Annotated[list[Coding], _AT_LEAST_ONE] | None = None
+    tag: Annotated[list[Coding], _AT_LEAST_ONE] | None = None
 
 
-def _is_decimal(value: object) -> bool:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value.bit_length() <= _DOUBLE_BITS
-    return isinstance(value, float) and math.isfinite(value)
+class Annotation(_Element, frozen=True, kw_only=True):
+    """Words for people."""
+
+    text: Text
+    time: Time | None = None
+    author_reference: Reference | None = None
 
 
-def _values(node: Node) -> list[str]:
-    return [name for name in node if name.startswith("value")]
+Concepts: TypeAlias = Annotated[list[CodeableConcept], _AT_LEAST_ONE]
+References: TypeAlias = Annotated[list[Reference], _AT_LEAST_ONE]
+Identifiers: TypeAlias = Annotated[list[Identifier], _AT_LEAST_ONE]
+Notes: TypeAlias = Annotated[list[Annotation], _AT_LEAST_ONE]
+Extensions: TypeAlias = Annotated[list[Extension], _AT_LEAST_ONE]
 
 
-def _observation(node: Node) -> Iterator[str]:
-    yield from _valued(node, unless=("component", "hasMember"))
-    if "effectiveDateTime" not in node:
-        yield "no effectiveDateTime"
-    if "subject" not in node:
-        yield "no subject"
+class DeviceName(_Element, frozen=True, kw_only=True):
+    """What a device is called."""
+
+    name: Text
+    type: Literal[
+        "udi-label-name",
+        "user-friendly-name",
+        "patient-reported-name",
+        "manufacturer-name",
+        "model-name",
+        "other",
+    ]
 
 
-def _valued(node: Node, unless: tuple[str, ...] = ()) -> Iterator[str]:
-    """Check obs-6, vs-2 and vs-3: exactly one of a value and a reason why there is none."""
-    values = _values(node)
-    if len(values) > 1:
-        yield "more than one value"
-    if values and "dataAbsentReason" in node:
-        yield "a value and a reason for its absence"
-    if not values and "dataAbsentReason" not in node and not any(each in node for each in unless):
-        yield "neither a value nor a reason for its absence"
+class DeviceVersion(_Element, frozen=True, kw_only=True):
+    """The version of a part of a device."""
+
+    value: Text
+    type: CodeableConcept | None = None
 
 
-def _extension(node: Node) -> Iterator[str]:
-    if ("extension" in node) == bool(_values(node)):
-        yield "an extension has either a value or extensions"
+class Device(_Element, frozen=True, kw_only=True, tag_field="resourceType", tag="Device"):
+    """An instrument or a hub."""
+
+    id: Id | None = None
+    meta: Metadata | None = None
+    identifier: Identifiers | None = None
+    status: Literal["active", "inactive", "entered-in-error", "unknown"] | None = None
+    manufacturer: Text | None = None
+    serial_number: Text | None = None
+    device_name: Annotated[list[DeviceName], _AT_LEAST_ONE] | None = None
+    model_number: Text | None = None
+    type: CodeableConcept | None = None
+    version: Annotated[list[DeviceVersion], _AT_LEAST_ONE] | None = None
+    note: Notes | None = None
+
+    contained = None
+
+    def references(self) -> Iterator[Reference | None]:
+        """Yield what the resource refers to."""
+        return iter(())
 
 
-def _quantity(node: Node) -> Iterator[str]:
-    if "code" in node and "system" not in node:
-        yield "a unit code without its system"
+Contained: TypeAlias = Annotated[list[Device], _AT_LEAST_ONE]
 
 
-def _no_invariant(_: Node) -> Iterator[str]:
-    return iter(())
+class _Valued(_Element, frozen=True, kw_only=True):
+    """What has exactly one of a value and a reason why there is none (obs-6, vs-2, vs-3)."""
+
+    code: CodeableConcept
+    value_quantity: Quantity | None = None
+    value_string: Text | None = None
+    value_date_time: Time | None = None
+    value_codeable_concept: CodeableConcept | None = None
+    data_absent_reason: CodeableConcept | None = None
+    interpretation: Concepts | None = None
+
+    @property
+    def said(self) -> int:
+        """How many values there are, and reasons for the absence of one."""
+        values = (self.value_quantity, self.value_string, self.value_date_time)
+        others = (self.value_codeable_concept, self.data_absent_reason)
+        return sum(each is not None for each in (*values, *others))
 
 
-_INVARIANTS: Mapping[str, Callable[[Node], Iterator[str]]] = MappingProxyType(
-    {
-        "Observation": _observation,
-        "Observation.component": _valued,
-        "Extension": _extension,
-        "Quantity": _quantity,
-    }
-)
+class Component(_Valued, frozen=True, kw_only=True):
+    """One value of several that belong together."""
+
+    extension: Extensions | None = None
+
+    def __post_init__(self) -> None:
+        if self.said != 1:
+            raise ValueError("not exactly one of a value and a reason for its absence (vs-3)")
 
 
-def _references(bundle: Node) -> Iterator[Issue]:
-    """Check that names within the Bundle are unique and every reference to one is met."""
-    entries = cast("list[Node]", bundle["entry"])
-    urls = [entry["fullUrl"] for entry in entries]
-    if len(set(urls)) != len(urls):
-        yield Issue("Bundle.entry", "one fullUrl twice")
-    for index, entry in enumerate(entries):
-        resource = cast("Node", entry["resource"])
-        where = f"Bundle.entry[{index}].resource"
-        inside = {
-            f"#{each.get('id')}" for each in cast("list[Node]", resource.get("contained", []))
-        }
-        met = set()
-        for reference in _references_in(resource):
-            met.add(reference)
-            local = reference.startswith(("#", "urn:uuid:"))
-            if local and reference not in inside and reference not in urls:
-                yield Issue(where, "a reference to nothing in this Bundle")
-        if inside - met:
-            yield Issue(where, "contains what it does not refer to")
-        if entry["fullUrl"] in {each.get("value") for each in _identifiers(resource)}:
-            yield Issue(where, "an identifier that is its own fullUrl")
+class Observation(_Valued, frozen=True, kw_only=True, tag_field="resourceType", tag="Observation"):
+    """A value, or several that belong together, of one subject at one time."""
+
+    status: Literal[
+        "registered",
+        "preliminary",
+        "final",
+        "amended",
+        "corrected",
+        "cancelled",
+        "entered-in-error",
+        "unknown",
+    ]
+    subject: Reference
+    effective_date_time: Time
+    id: Id | None = None
+    meta: Metadata | None = None
+    contained: Contained | None = None
+    extension: Extensions | None = None
+    identifier: Identifiers | None = None
+    category: Concepts | None = None
+    encounter: Reference | None = None
+    issued: Time | None = None
+    performer: References | None = None
+    note: Notes | None = None
+    body_site: CodeableConcept | None = None
+    method: CodeableConcept | None = None
+    device: Reference | None = None
+    derived_from: References | None = None
+    component: Annotated[list[Component], _AT_LEAST_ONE] | None = None
+
+    def __post_init__(self) -> None:
+        if self.said > 1 or (self.said == 0 and self.component is None):
+            raise ValueError("not exactly one of a value and a reason for its absence (vs-2)")
+
+    def references(self) -> Iterator[Reference | None]:
+        """Yield what the resource refers to."""
+        yield from (self.subject, self.encounter, self.device)
+        yield from self.performer or ()
+        yield from self.derived_from or ()
+        yield from (extension.value_reference for extension in self.extension or ())
 
 
-def _references_in(node: object) -> Iterator[str]:
-    if isinstance(node, dict):
-        for name, child in node.items():
-            if name == "reference" and isinstance(child, str):
-                yield child
-            else:
-                yield from _references_in(child)
-    elif isinstance(node, list):
-        for child in node:
-            yield from _references_in(child)
+class Agent(_Element, frozen=True, kw_only=True):
+    """Somebody or something with a part in what was done."""
+
+    who: Reference
+    type: CodeableConcept | None = None
+    role: Concepts | None = None
+    on_behalf_of: Reference | None = None
+
+    def references(self) -> Iterator[Reference | None]:
+        """Yield who it is."""
+        yield from (self.who, self.on_behalf_of)
 
 
-def _identifiers(resource: Node) -> list[Node]:
-    return cast("list[Node]", resource.get("identifier", []))
+Agents: TypeAlias = Annotated[list[Agent], _AT_LEAST_ONE]
+
+
+class Entity(_Element, frozen=True, kw_only=True):
+    """What was used."""
+
+    role: Literal["derivation", "revision", "quotation", "source", "removal"]
+    what: Reference
+    agent: Agents | None = None
+
+
+class Provenance(_Element, frozen=True, kw_only=True, tag_field="resourceType", tag="Provenance"):
+    """Who and what stands behind other resources."""
+
+    target: References
+    recorded: Time
+    agent: Agents
+    id: Id | None = None
+    meta: Metadata | None = None
+    contained: Contained | None = None
+    occurred_date_time: Time | None = None
+    reason: Concepts | None = None
+    activity: CodeableConcept | None = None
+    entity: Annotated[list[Entity], _AT_LEAST_ONE] | None = None
+
+    identifier = None
+
+    def references(self) -> Iterator[Reference | None]:
+        """Yield what the resource refers to."""
+        yield from self.target
+        for agent in self.agent:
+            yield from agent.references()
+        for entity in self.entity or ():
+            yield entity.what
+            for agent in entity.agent or ():
+                yield from agent.references()
+
+
+class Request(_Element, frozen=True, kw_only=True):
+    """How an entry asks to be stored."""
+
+    method: Literal["POST", "PUT"]
+    url: Uri
+    if_none_exist: Uri | None = None
+
+
+class Entry(_Element, frozen=True, kw_only=True):
+    """One resource of a Bundle."""
+
+    full_url: FullUrl
+    resource: Observation | Device | Provenance
+    request: Request
+
+
+class Bundle(_Element, frozen=True, kw_only=True, tag_field="resourceType", tag="Bundle"):
+    """A transaction: all of it is stored, or nothing."""
+
+    identifier: Identifier
+    type: Literal["transaction"]
+    entry: Annotated[list[Entry], _AT_LEAST_ONE]
+    id: Id | None = None
+    meta: Metadata | None = None
+    timestamp: Time | None = None
+
+
+def decode(payload: bytes) -> Bundle:
+    """Read a Bundle; raises `MessageError`, which says what is wrong where and quotes no value."""
+    return decode_message(_DECODER, payload)
+
+
+def dangling(bundle: Bundle) -> list[str]:
+    """Return what is wrong with names and references within a Bundle; nothing: they all meet."""
+    urls = [entry.full_url for entry in bundle.entry]
+    found = ["Bundle.entry: one fullUrl twice"] if len(set(urls)) != len(urls) else []
+    for index, entry in enumerate(bundle.entry):
+        said = _dangling(entry, set(urls))
+        found += [f"Bundle.entry[{index}].resource: {each}" for each in said]
+    return found
+
+
+def _dangling(entry: Entry, urls: set[str]) -> Iterator[str]:
+    resource = entry.resource
+    inside = {f"#{device.id}" for device in resource.contained or ()}
+    references = {each.reference for each in resource.references() if each and each.reference}
+    local = {each for each in references if each.startswith(("#", "urn:uuid:"))}
+    if local - inside - urls:
+        yield "a reference to nothing in this Bundle"
+    if inside - references:
+        yield "contains what it does not refer to"
+    if entry.full_url in {each.value for each in resource.identifier or ()}:
+        yield "an identifier that is its own fullUrl"
+
+
+_DECODER = msgspec.json.Decoder(Bundle)

@@ -6,15 +6,15 @@ No reason quotes anything of the Bundle: reasons travel, are journaled and logge
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import cast
 
 import msgspec
 
 from drivers.model import Kind, Metric, Unit
 from edge.contract.messages import Issue
-from edge.contract.wire import RESULT_ID_CHARS
+from edge.contract.wire import RESULT_ID_CHARS, MessageError
 from edge.fhir.codes import CODES, PANEL, PRESSURES, Mdc, in_filed_unit
 from edge.fhir.names import (
     CATEGORY,
@@ -27,23 +27,22 @@ from edge.fhir.names import (
     TRANSLATION,
     UCUM,
 )
-from edge.fhir.read import (
-    BundleError,
-    Contents,
-    codings,
-    contents_of,
-    metric_of,
-    result_id_of,
-    term_of,
-)
+from edge.fhir.read import BundleError, Contents, metric_of, read, result_id_of, term_of
 from edge.observation import Space
 from edge.record import r4
+from edge.record.r4 import (
+    Bundle,
+    CodeableConcept,
+    Component,
+    Observation,
+    Provenance,
+    Quantity,
+    Request,
+)
 from edge.record.register import Register
 
 MAX_BYTES = 1 << 20  # more than this is a study's waveform, original or page, each its own result
 ISSUES_SAID = 20
-
-Node: TypeAlias = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,39 +62,30 @@ def check(
     payload: bytes, kind: str, register: Register, *, accept_demo: bool
 ) -> Contents | Refusal:
     """Return what the Bundle says, or why it is refused; `kind` is the level of its topic."""
-    bundle = _decoded(payload)
-    if not isinstance(bundle, dict):
-        return Refusal(None, (_issue("structure", "the payload is not a JSON object"),))
-    name = _name(bundle)
-    malformed = [f"{issue.where}: {issue.what}" for issue in r4.issues(bundle)]
-    if malformed:
-        return _refused(name, "structure", malformed)
+    if len(payload) > MAX_BYTES:
+        return _refused(None, "too-long", [f"more than {MAX_BYTES} bytes"])
     try:
-        contents = contents_of(bundle)
+        bundle = r4.decode(payload)
+        contents = read(payload)
+    except MessageError as error:
+        return _refused(_name(payload), "structure", [str(error)])
     except BundleError as error:
-        return _refused(name, "invalid", [str(error)])
-    coded = list(_observations(bundle, contents))
-    if coded:
-        return _refused(name, "code-invalid", coded)
-    wrong = list(_envelope(contents, kind))
+        return _refused(_name(payload), "invalid", [str(error)])
+    name = contents.result_id if _RESULT_ID.fullmatch(contents.result_id) else None
+    wrong = [*r4.dangling(bundle), *_observations(bundle, contents), *_envelope(contents, kind)]
+    if name is None:
+        wrong.append("Bundle.identifier: not a result id")
     if wrong:
         return _refused(name, "invalid", wrong)
     return _refusal_of_place(contents, register, accept_demo=accept_demo) or contents
 
 
-def _decoded(payload: bytes) -> object:
-    if len(payload) > MAX_BYTES:
-        return None
+def _name(payload: bytes) -> str | None:
+    """Return the result id of a payload, however bad the rest, if it can be an id at all."""
     try:
-        return msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _name(bundle: Node) -> str | None:
-    try:
-        name = result_id_of(bundle)
-    except BundleError:
+        bundle = msgspec.json.decode(payload)
+        name = result_id_of(bundle) if isinstance(bundle, dict) else ""
+    except (BundleError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return name if _RESULT_ID.fullmatch(name) else None
 
@@ -137,132 +127,122 @@ def _refusal_of_place(
     return None
 
 
-def _observations(bundle: Node, contents: Contents) -> Iterator[str]:
+def _observations(bundle: Bundle, contents: Contents) -> Iterator[str]:
     """Check each Observation of the patient, and that the Provenance stands behind all of them."""
-    targets: set[object] = set()
+    behind: set[str | None] = set()
     urls = set()
-    for index, entry in enumerate(cast("list[Node]", bundle["entry"])):
-        resource = cast("Node", entry["resource"])
-        where = f"Bundle.entry[{index}]"
-        if resource["resourceType"] == "Provenance":
-            targets |= {each.get("reference") for each in cast("list[Node]", resource["target"])}
-        if resource["resourceType"] != "Observation":
+    for index, entry in enumerate(bundle.entry):
+        resource = entry.resource
+        if isinstance(resource, Provenance):
+            behind |= {target.reference for target in resource.target}
+        if not isinstance(resource, Observation) or resource.subject.type not in {None, "Patient"}:
             continue
-        if cast("Node", resource["subject"]).get("type", "Patient") != "Patient":
-            continue
-        urls.add(entry["fullUrl"])
-        said = (*_filing(entry, resource, contents), *_category(resource), *_coded(resource))
-        yield from (f"{where}: {each}" for each in said)
-    if urls - targets:
+        urls.add(entry.full_url)
+        request = _request(entry.request, resource, contents)
+        said = (*request, *_category(resource), *_coded(resource))
+        yield from (f"Bundle.entry[{index}]: {each}" for each in said)
+    if urls - behind:
         yield "no Provenance for every reading"
 
 
-def _filing(entry: Node, resource: Node, contents: Contents) -> Iterator[str]:
-    """Check how the entry asks to be filed: created once, or replacing what it corrects."""
-    request = cast("Node", entry["request"])
+def _request(request: Request, resource: Observation, contents: Contents) -> Iterator[str]:
+    """Check how an entry asks to be filed: created once, or replacing what it corrects."""
     of = contents.corrects or contents.result_id
-    (value, *more) = [
-        str(each.get("value"))
-        for each in cast("list[Node]", resource.get("identifier", [{}]))
-        if each.get("system") == RESULT_ID
-    ] or [""]
-    if more or not value.startswith(f"{of}.") or value == f"{of}.":
+    named = [each.value or "" for each in resource.identifier or () if each.system == RESULT_ID]
+    value = named[0] if len(named) == 1 else ""
+    if not value.startswith(f"{of}.") or value == f"{of}.":
         yield "the identifier is not {result id}.{entry}"
     search = f"identifier={RESULT_ID}|{value}"
-    if contents.corrects:
-        wanted: Node = {"method": "PUT", "url": f"Observation?{search}"}
-    else:
-        wanted = {"method": "POST", "url": "Observation", "ifNoneExist": search}
-    if request != wanted:
+    once = Request(method="POST", url="Observation", if_none_exist=search)
+    instead = Request(method="PUT", url=f"Observation?{search}")
+    if request != (instead if contents.corrects else once):
         yield "the request is not the one that files this identifier exactly once"
-    if (resource["status"] == "entered-in-error") != bool(contents.corrects):
+    if (resource.status == "entered-in-error") != bool(contents.corrects):
         yield "only a correction is entered-in-error, and always"
 
 
-def _category(resource: Node) -> Iterator[str]:
-    concepts = cast("list[Node]", resource.get("category", []))
-    found = {(system, code) for each in concepts for system, code, _ in codings(each)}
-    if (CATEGORY, "vital-signs") not in found:
+def _category(resource: Observation) -> Iterator[str]:
+    if not any((CATEGORY, "vital-signs") in _codes(each) for each in resource.category or ()):
         yield "no category vital-signs"
 
 
-def _coded(resource: Node) -> Iterator[str]:
-    code = cast("Node", resource["code"])
-    if "component" not in resource:
-        yield from _part(resource, metric_of(code))
+def _coded(resource: Observation) -> Iterator[str]:
+    if resource.component is None:
+        yield from _part(resource)
         return
-    components = cast("list[Node]", resource["component"])
-    metrics = [metric_of(cast("Node", each["code"])) for each in components]
-    loinc = {each for system, each, _ in codings(code) if system == LOINC}
-    if not loinc >= set(PANEL.loinc):
+    metrics = [_metric(each) for each in resource.component]
+    if not _loinc(resource.code) >= set(PANEL.loinc):
         yield "components without the code of the blood-pressure panel"
-    if any(name.startswith("value") for name in resource):
+    if resource.said:
         yield "a panel has no value of its own"
     if set(metrics) - set(PRESSURES) or len(set(metrics)) != len(metrics):
         yield "a panel has each pressure once and nothing else"
     if not set(PRESSURES[:2]) <= set(metrics):
         yield "a panel without systolic or diastolic, not even a reason for their absence"
-    yield from _names(code)
-    for part, metric in zip(components, metrics, strict=True):
-        yield from _part(part, metric)
+    yield from _names(resource.code)
+    for part in resource.component:
+        yield from _part(part)
 
 
-def _part(part: Node, metric: Metric | None) -> Iterator[str]:
+def _part(part: Observation | Component) -> Iterator[str]:
     """Check code and unit of an Observation without components, or of one component."""
+    metric = _metric(part)
     if metric is None:
         yield "a code that stands for no metric of this contract"
         return
-    code = cast("Node", part["code"])
-    loinc = {each for system, each, _ in codings(code) if system == LOINC}
-    if not loinc >= set(CODES[metric].loinc):
+    if not _loinc(part.code) >= set(CODES[metric].loinc):
         yield f"{metric}: a LOINC code is missing"
-    yield from _names(code)
-    if "valueQuantity" in part:
-        yield from _unit(metric, cast("Node", part["valueQuantity"]))
-    elif any(name.startswith("value") for name in part):
+    yield from _names(part.code)
+    if part.value_quantity is not None:
+        yield from _unit(metric, part.value_quantity)
+    elif part.data_absent_reason is None:
         yield f"{metric}: the value is not a quantity"
-    elif not _has_reason(part):
+    elif not any(system == DATA_ABSENT_REASON for system, _ in _codes(part.data_absent_reason)):
         yield f"{metric}: the reason for its absence is not one of R4's"
 
 
-def _names(code: Node) -> Iterator[str]:
+def _names(code: CodeableConcept) -> Iterator[str]:
     """Compare each MDC number with the name that came with it."""
-    for system, number, name in codings(code):
-        if system not in {MDC, MDC_OLD}:
+    for coding in code.coding or ():
+        if coding.system not in {MDC, MDC_OLD}:
             continue
+        number = coding.code or ""
         known = _PANEL_NAME if number == _PANEL_NUMBER else (term_of(number) or (None, None))[1]
         if known is None:
             yield "an MDC number that is not in the table"
-        elif name is not None and name != known:
+        elif coding.display not in {None, known}:
             yield "an MDC number and name that disagree"
 
 
-def _unit(metric: Metric, quantity: Node) -> Iterator[str]:
+def _unit(metric: Metric, quantity: Quantity) -> Iterator[str]:
     wanted = CODES[metric].unit
-    if quantity.get("system") != UCUM:
+    if quantity.system != UCUM:
         yield f"{metric}: the unit is not UCUM"
-    elif quantity.get("code") != wanted:
+    elif quantity.code != wanted:
         yield f"{metric}: the unit is not {wanted}"
-    else:
-        yield from _conversion(metric, quantity)
+    for extension in quantity.extension or ():
+        if extension.url == TRANSLATION:
+            yield from _conversion(metric, quantity, extension.value_quantity)
 
 
-def _conversion(metric: Metric, quantity: Node) -> Iterator[str]:
+def _conversion(metric: Metric, filed: Quantity, sent: Quantity | None) -> Iterator[str]:
     """Check that what was filed is what the instrument sent, converted."""
-    for extension in cast("list[Node]", quantity.get("extension", [])):
-        sent = cast("Node", extension.get("valueQuantity", {}))
-        if extension["url"] != TRANSLATION:
-            continue
-        value, code = sent.get("value"), sent.get("code")
-        if not isinstance(value, int | float) or code not in set(Unit):
-            yield f"{metric}: a translation that is no quantity of this contract"
-        elif in_filed_unit(metric, value, Unit(cast("str", code)))[0] != quantity.get("value"):
-            yield f"{metric}: value and translation disagree"
+    if sent is None or sent.system != UCUM or sent.code not in set(Unit):
+        yield f"{metric}: a translation that is no quantity of this contract"
+    elif in_filed_unit(metric, sent.value, Unit(sent.code)) != (filed.value, filed.code):
+        yield f"{metric}: value and translation disagree"
 
 
-def _has_reason(part: Node) -> bool:
-    reason = cast("Node", part.get("dataAbsentReason", {}))
-    return any(system == DATA_ABSENT_REASON for system, _, _ in codings(reason))
+def _metric(part: Observation | Component) -> Metric | None:
+    return metric_of((each.system, each.code) for each in part.code.coding or ())
+
+
+def _loinc(code: CodeableConcept) -> set[str | None]:
+    return {number for system, number in _codes(code) if system == LOINC}
+
+
+def _codes(concept: CodeableConcept) -> set[tuple[str | None, str | None]]:
+    return {(each.system, each.code) for each in concept.coding or ()}
 
 
 def _refused(result_id: str | None, code: str, said: list[str]) -> Refusal:

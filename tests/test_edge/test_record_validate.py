@@ -56,55 +56,67 @@ FAULTS = {
     "no zone": (
         "blood-pressure",
         lambda b: observation(b).update(effectiveDateTime="2026-11-23T14:03:07.123"),
-        "effectiveDateTime: not a dateTime",
+        "matching regex",
     ),
     "no time": (
         "blood-pressure",
         lambda b: drop(observation(b), "effectiveDateTime"),
-        "no effectiveDateTime",
+        "missing required field `effectiveDateTime`",
     ),
-    "no code": ("blood-pressure", lambda b: drop(observation(b), "code"), "code: missing"),
-    "no subject": ("blood-pressure", lambda b: drop(observation(b), "subject"), "no subject"),
-    "no status": ("blood-pressure", lambda b: drop(observation(b), "status"), "status: missing"),
+    "no code": (
+        "blood-pressure",
+        lambda b: drop(observation(b), "code"),
+        "missing required field `code`",
+    ),
+    "no subject": (
+        "blood-pressure",
+        lambda b: drop(observation(b), "subject"),
+        "missing required field `subject`",
+    ),
+    "no status": (
+        "blood-pressure",
+        lambda b: drop(observation(b), "status"),
+        "missing required field `status`",
+    ),
     "a status that R4 does not have": (
         "blood-pressure",
         lambda b: observation(b).update(status="finished"),
-        "status: not a code of the list",
+        "Invalid enum value - at `$.entry[2].resource.status`",
     ),
     "an unknown element": (
         "blood-pressure",
         lambda b: observation(b).update(trigger=1),
-        "no element trigger",
+        "unknown field `trigger`",
     ),
     "an element of R5": (
         "oximetry",
         lambda b: b["entry"][0]["resource"].update(displayName="x"),
-        "no element displayName",
+        "unknown field `displayName`",
     ),
     "a value in quotes": (
         "oximetry",
         lambda b: observation(b)["valueQuantity"].update(value="97"),
-        "value: not a decimal",
+        "Expected `float`, got `str`",
     ),
     "a number too long for any instrument": (
         "oximetry",
         lambda b: observation(b)["valueQuantity"].update(value=10**400),
-        "value: not a decimal",
+        "Number out of range",
     ),
     "a value and a reason why there is none": (
         "oximetry",
         lambda b: observation(b).update(dataAbsentReason={"text": "off"}),
-        "a value and a reason",
+        "not exactly one of a value and a reason",
     ),
     "neither value nor reason": (
         "oximetry",
         lambda b: drop(observation(b), "valueQuantity"),
-        "neither a value nor a reason",
+        "not exactly one of a value and a reason",
     ),
     "a component with neither": (
         "blood-pressure",
         lambda b: drop(component(b, 1), "valueQuantity"),
-        "neither a value nor a reason",
+        "(vs-3) - at `$.entry[2].resource.component[1]`",
     ),
     "a panel with a value": (
         "blood-pressure",
@@ -184,7 +196,7 @@ FAULTS = {
     "waves that are words": (
         "oximetry",
         lambda b: observation(b).update(valueSampledData={"data": "hello world"}),
-        "no element valueSampledData",
+        "unknown field `valueSampledData`",
     ),
     "an identifier that is the fullUrl": (
         "respiration-entered",
@@ -211,7 +223,7 @@ FAULTS = {
     "a patient of the hub's own": (
         "oximetry",
         lambda b: b["entry"][0].update(resource={"resourceType": "Patient", "id": "p-17"}),
-        "a resource that is no part of a result",
+        "Invalid value - at `$.entry[0].resource.resourceType`",
     ),
     "two patients": (
         "oximetry",
@@ -241,8 +253,12 @@ FAULTS = {
         "tag space",
     ),
     "an endless sequence": ("oximetry", lambda b: tag(b, "seq").update(code="9" * 30), "tag seq"),
-    "a batch": ("oximetry", lambda b: b.update(type="batch"), "type: not a code"),
-    "nothing in it": ("oximetry", lambda b: b.update(entry=[]), "entry: not a list with members"),
+    "a batch": ("oximetry", lambda b: b.update(type="batch"), "Invalid enum value - at `$.type`"),
+    "nothing in it": (
+        "oximetry",
+        lambda b: b.update(entry=[]),
+        "`array` of length >= 1 - at `$.entry`",
+    ),
 }
 
 
