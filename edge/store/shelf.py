@@ -57,10 +57,11 @@ def unsettled(book: Book, instrument: str) -> list[tuple[str, list[tuple[int, Ch
 
 
 def put_subject(book: Book, key: str, subject: Subject) -> None:
-    """Store who a key stands for; the display may change, the patient may not."""
+    """Store who a key stands for; the display may change, the patient, once known, may not."""
     changed = book.connection.execute(
         "INSERT INTO subjects VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key) DO UPDATE "
-        "SET display_1 = ?3, display_2 = ?4, since = ?5 WHERE reference = ?2",
+        "SET reference = ?2, display_1 = ?3, display_2 = ?4, since = ?5 "
+        "WHERE reference IN ('', ?2)",
         (key, subject.reference, *subject.display, book.tail.head.sequence),
     )
     if not changed.rowcount:

@@ -64,7 +64,11 @@ class ThreadWriter:
             target=writer._run, args=(opener, opened), name="store", daemon=True
         )
         writer._thread.start()
-        await asyncio.shield(opened)
+        try:
+            await asyncio.shield(opened)
+        except BaseException:
+            writer._asked.put(None)  # whoever gave up must not leave the file locked
+            raise
         return writer
 
     @property

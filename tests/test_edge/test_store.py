@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import uuid
+from contextlib import suppress
 from itertools import count
 
 import numpy as np
@@ -652,6 +653,19 @@ async def test_what_was_asked_for_before_closing_is_done(path, clock):
     await asyncio.sleep(0)
     await store.close()
     assert [(await call)[0].sequence for call in calls] == list(range(1, 51))
+
+
+async def test_opening_that_was_given_up_leaves_the_store_free(path, clock):
+    opening = asyncio.create_task(Store.open(path, clock=clock))
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    store = None
+    while store is None:
+        with suppress(StoreError):  # for as long as the thread takes to see that nobody waits
+            store = await Store.open(path, clock=clock)
+    await store.close()
 
 
 async def test_a_closed_store_says_so(path, clock):
