@@ -104,8 +104,7 @@ def _agents(result: AssociatedMeasurement, actors: Actors, hub: HubIdentity) -> 
         _agent("assembler", {"display": line(hub.software) or "vitals-edge"}, "its software"),
     ]
     if actors.operator:
-        role = "performer" if result.origin is Origin.ENTERED else "verifier"
-        agents.append(_agent(role, actors.operator, "answers for the values"))
+        agents.append(_agent("performer", actors.operator, "answers for the values"))
     identified = _person(result.association.person)
     if identified:
         how = f"identified the patient ({result.association.method})"

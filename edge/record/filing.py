@@ -44,7 +44,7 @@ class Filed:
     reason: str = ""
 
 
-class HeldValue(Struct, frozen=True, array_like=True):
+class HeldValue(Struct, frozen=True):
     """One value in the record, with all that names it."""
 
     result_id: str
@@ -154,7 +154,8 @@ class Filing:
             """
         )
         for row in rows:
-            yield msgspec.convert(row, HeldValue, strict=False)
+            named = dict(zip(HeldValue.__struct_fields__, row, strict=True))
+            yield msgspec.convert(named, HeldValue, strict=False)
 
     def _one_by_one(self, batch: Sequence[Submission]) -> list[Filed]:
         """Let one result that the tables refuse stop no other."""
