@@ -16,8 +16,6 @@ RESULT_CONTENT_TYPE = "application/fhir+json; fhirVersion=4.0"
 BINDING = "0.2.0"
 LIVE_EXPIRY_S = 5
 SESSION_EXPIRY_S = 7 * 24 * 3600
-RECEIVE_MAXIMUM = 100
-WILL_DELAY_S = 15
 
 SUMMARIES = {
     Channel.STATUS: "Birth, will and orderly end of a hub",
@@ -47,16 +45,41 @@ def document() -> Schema:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
+        "servers": {"broker": _broker()},
         "channels": {channel.value: _channel(channel) for channel in Channel},
         "operations": {_operation_name(channel): _operation(channel) for channel in Channel},
         "components": {"messages": messages, "schemas": definitions},
     }
 
 
+def _broker() -> Schema:
+    will = {"topic": _address(Channel.STATUS), "qos": 1, "retain": True}
+    return {
+        "host": "broker.example:8883",
+        "protocol": "secure-mqtt",
+        "protocolVersion": "5",
+        "description": "The clinic's broker; MQTT 3.1.1 where it has no 5.",
+        "security": [{"type": "X509"}],
+        "bindings": {
+            "mqtt": {
+                "clientId": "{hub}",
+                "cleanSession": False,
+                "lastWill": will,
+                "sessionExpiryInterval": SESSION_EXPIRY_S,
+                "bindingVersion": BINDING,
+            }
+        },
+    }
+
+
+def _address(channel: Channel) -> str:
+    return "/".join((ROOT, "{site}", "{hub}", *SHAPES[channel].levels))
+
+
 def _channel(channel: Channel) -> Schema:
     shape = SHAPES[channel]
     return {
-        "address": "/".join((ROOT, "{site}", "{hub}", *shape.levels)),
+        "address": _address(channel),
         "description": SUMMARIES[channel],
         "messages": {channel.value: {"$ref": f"#/components/messages/{channel.value}"}},
         "parameters": {

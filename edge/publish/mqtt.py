@@ -24,7 +24,6 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 SESSION_EXPIRY_S = 7 * 24 * 3600
 RECEIVE_MAXIMUM = 100
-WILL_DELAY_S = 15
 POLL_S = 1.0  # how often the network thread looks whether it should end
 
 ACCEPTED = 0
@@ -56,6 +55,7 @@ class Endpoint:
     credentials: tuple[str, str] | None = None
     keepalive_s: int = 30
     max_packet_bytes: int = 1 << 20
+    will_delay_s: int = 15
 
     def __post_init__(self) -> None:
         if self.tls is not None and not self.tls.check_hostname:
@@ -154,7 +154,7 @@ class Connection:
         delay = None
         if self.version is Version.V5:
             delay = _properties(PacketTypes.WILLMESSAGE)
-            delay.WillDelayInterval = WILL_DELAY_S
+            delay.WillDelayInterval = self._endpoint.will_delay_s
             delay.PayloadFormatIndicator = 1
             delay.ContentType = will.notes.content_type
         self._client.will_set(will.topic, will.payload, will.qos, will.retained, properties=delay)
@@ -172,7 +172,7 @@ class Connection:
 
     def acknowledge(self, message: Arrived) -> None:
         """Tell the broker that a message was dealt with."""
-        if message.qos and message.epoch == self.epoch and self._up:
+        if message.qos and message.epoch == self.epoch and self._end is None:
             self._client.ack(message.mid, message.qos)
 
     def close(self) -> None:

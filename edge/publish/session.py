@@ -47,15 +47,17 @@ class Terms:
 
 
 class Session:
-    """The link to the broker; `run` it in a task, take what happens from `events`."""
+    """The link to the broker; `run` it in a task, what happens goes to `deliver`."""
 
-    def __init__(self, endpoint: Endpoint, terms: Terms, clock: Clock) -> None:
-        self.events: asyncio.Queue[Event] = asyncio.Queue()
+    def __init__(
+        self, endpoint: Endpoint, terms: Terms, clock: Clock, deliver: Callable[[Event], None]
+    ) -> None:
         self.version = Version.V5
         self.epoch = 0
         self._endpoint = endpoint
         self._terms = terms
         self._clock = clock
+        self._deliver = deliver
         self._connection: Connection | None = None
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
 
@@ -80,6 +82,11 @@ class Session:
         """Tell the broker that a message was dealt with; else it comes again after a reconnect."""
         if self._connection is not None:
             self._connection.acknowledge(message)
+
+    def hang_up(self) -> None:
+        """End the live connection in order, to try another one after a wait."""
+        if self._connection is not None:
+            self._connection.close()
 
     async def goodbye(self, last: Outgoing) -> None:
         """Say a last word and end the live connection; to be called after `run` was cancelled."""
@@ -111,11 +118,11 @@ class Session:
                 event = await inbox.get()
                 if isinstance(event, Disconnected):
                     self._connection = None
-                    self.events.put_nowait(event)
+                    self._deliver(event)
                     return event
                 if isinstance(event, Connected):
                     impatience.cancel()
-                self.events.put_nowait(event)
+                self._deliver(event)
         finally:
             impatience.cancel()
 

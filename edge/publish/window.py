@@ -44,6 +44,7 @@ class Limits:
 
     unreceipted: int = 64
     held: int = 256  # rows in memory, so that some can rest while others go
+    held_bytes: int = 16 << 20
     resend_s: float = 30.0  # without a receipt, doubled with each sending up to the longest
     retry_s: float = 5.0  # after a refusal for now, doubled with each up to the longest
     longest_s: float = 600.0
@@ -52,10 +53,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """A row to hand to the connection now; `again` when it may have been sent before."""
+    """A row to hand to the connection now; `first` of this run of the service, or not."""
 
     row: OutboxRow
-    again: bool
+    first: bool
+
+    @property
+    def again(self) -> bool:
+        """Whether the record system may have seen it before."""
+        return not self.first or self.row.attempts > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,7 @@ class _Stage(Enum):
 @dataclass(slots=True)
 class _Flight:
     row: OutboxRow
+    since_ns: int
     stage: _Stage = _Stage.QUEUED
     end: RowState = RowState.WAITING  # once SETTLING: what is being made durable
     copies: int = 0  # that may be at the broker or beyond, unanswered
@@ -108,6 +115,7 @@ class Window:
         self.limits = limits
         self.unheard = 0  # results in a row that nobody was there to receive
         self._flights: dict[str, _Flight] = {}
+        self._bytes = 0
         self._under_way: dict[int, _Flight] = {}  # by message number, in this epoch
         self._parked: dict[str, str] = {}  # content hashes: a receipt can still come late
         self._epoch: int | None = None
@@ -117,27 +125,37 @@ class Window:
     def __contains__(self, result_id: str) -> bool:
         return result_id in self._flights
 
+    def __len__(self) -> int:
+        return len(self._flights)
+
     @property
     def wanted(self) -> int:
         """How many more rows can be taken in."""
+        if self._bytes >= self.limits.held_bytes:
+            return 0
         return max(0, self.limits.held - len(self._flights))
+
+    @property
+    def oldest_ns(self) -> int | None:
+        """Since when the row that is here longest is here; None when there is none."""
+        return min((flight.since_ns for flight in self._flights.values()), default=None)
 
     @property
     def out(self) -> int:
         """How many results may be at the broker or beyond without an answer."""
         return sum(flight.copies > 0 for flight in self._flights.values())
 
-    @property
-    def resting(self) -> int:
-        """How many results were refused for now and wait to be sent again."""
-        return sum(flight.stage is _Stage.RESTING for flight in self._flights.values())
+    def paused_s(self, now_ns: int) -> float:
+        """Return how long the broker's quota still keeps everything back; 0.0 when it does not."""
+        return max(0, self._paused_until_ns - now_ns) / NS
 
-    def offer(self, rows: Iterable[OutboxRow]) -> None:
+    def offer(self, rows: Iterable[OutboxRow], now_ns: int) -> None:
         """Take rows in, in the order they are to be sent; those that are here already stay."""
         for row in rows:
             if row.result_id not in self._flights:
                 self._parked.pop(row.result_id, None)
-                self._flights[row.result_id] = _Flight(row)
+                self._flights[row.result_id] = _Flight(row, now_ns)
+                self._bytes += len(row.payload)
 
     def connected(self, epoch: int, now_ns: int) -> None:
         """Begin an epoch; receipts that piled up while we were away get time to arrive first."""
@@ -185,6 +203,10 @@ class Window:
                 free -= 1
             dispatches.append(self._dispatch(flight))
         return dispatches
+
+    def give_up(self, result_id: str, reason: str) -> Parked:
+        """Park a row that need not be sent to know that the broker will not take it."""
+        return self._park(self._flights[result_id], reason)
 
     def sent(self, result_id: str, mid: int) -> None:
         """Note that the connection took a row under this message number."""
@@ -235,7 +257,7 @@ class Window:
 
     def settled(self, result_id: str) -> None:
         """Forget a row whose end is durable."""
-        flight = self._flights.pop(result_id, None)
+        flight = self._drop(result_id)
         if flight is None or flight.end is RowState.FILED:
             return
         if flight.end is RowState.PARKED:
@@ -244,7 +266,7 @@ class Window:
             del self._parked[next(iter(self._parked))]
         waiting = [f.row for f in self._flights.values() if f.row.after == result_id]
         for row in waiting:
-            del self._flights[row.result_id]
+            self._drop(row.result_id)
 
     def wake_ns(self, now_ns: int) -> int | None:
         """Return when something may become ready by the passing of time alone."""
@@ -260,12 +282,18 @@ class Window:
         return flight.stage is _Stage.QUEUED or flight.due_ns <= now_ns
 
     def _dispatch(self, flight: _Flight) -> Dispatch:
-        return Dispatch(flight.row, again=flight.sends > 0 or flight.row.attempts > 0)
+        return Dispatch(flight.row, first=flight.sends == 0)
 
     def _rest(self, flight: _Flight, now_ns: int) -> None:
         flight.refusals += 1
         flight.stage = _Stage.RESTING
         flight.due_ns = now_ns + self._wait_ns(self.limits.retry_s, flight.refusals)
+
+    def _drop(self, result_id: str) -> _Flight | None:
+        flight = self._flights.pop(result_id, None)
+        if flight is not None:
+            self._bytes -= len(flight.row.payload)
+        return flight
 
     def _park(self, flight: _Flight, reason: str) -> Parked:
         self._settle(flight, RowState.PARKED)

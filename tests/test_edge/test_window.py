@@ -52,7 +52,7 @@ class Bench:
 
     def __init__(self, n, **limits):
         self.window = Window(Limits(**limits))
-        self.window.offer([row(order) for order in range(1, n + 1)])
+        self.window.offer([row(order) for order in range(1, n + 1)], 0)
         self.now, self.mid, self.epoch = 0, 0, 0
         self.mids = {}
 
@@ -158,7 +158,7 @@ def test_after_a_reconnect_receipts_on_their_way_get_time_before_anything_is_rep
 
 def test_a_row_that_an_earlier_run_sent_is_marked_as_a_repeat():
     window = Window(Limits())
-    window.offer([row(1, attempts=1)])
+    window.offer([row(1, attempts=1)], 0)
     window.connected(1, 0)
     assert [dispatch.again for dispatch in window.ready(0)] == [True]
 
@@ -373,7 +373,7 @@ def test_a_second_receipt_while_the_first_becomes_durable_is_dropped():
 
 def test_a_row_waits_for_the_receipt_of_the_one_it_comes_after():
     window = Window(Limits())
-    window.offer([row(1), row(2, after="j.1"), row(3)])
+    window.offer([row(1), row(2, after="j.1"), row(3)], 0)
     window.connected(1, 0)
     assert [dispatch.row.order for dispatch in window.ready(0)] == [1, 3]
     window.sent("j.1", 1)
@@ -386,7 +386,7 @@ def test_a_row_waits_for_the_receipt_of_the_one_it_comes_after():
 
 def test_a_row_whose_predecessor_was_refused_is_put_back():
     window = Window(Limits())
-    window.offer([row(1), row(2, after="j.1")])
+    window.offer([row(1), row(2, after="j.1")], 0)
     window.connected(1, 0)
     window.receipt(ack("j.1", Outcome.REJECTED), 0)
     window.settled("j.1")
@@ -400,6 +400,23 @@ def test_time_alone_wakes_nobody_while_there_is_no_connection():
     bench.puback(1)
     bench.window.disconnected(LOST)
     assert bench.window.wake_ns(bench.now) is None
+
+
+def test_no_more_rows_are_taken_into_memory_than_its_bytes_allow():
+    window = Window(Limits(held_bytes=10))
+    window.offer([row(1, payload=b"x" * 10)], 0)
+    assert window.wanted == 0
+    window.connected(1, 0)
+    window.receipt(ack("j.1"), 0)
+    window.settled("j.1")
+    assert window.wanted == window.limits.held
+
+
+def test_a_row_that_cannot_fit_is_given_up_without_being_sent():
+    bench = Bench(2)
+    bench.connect()
+    assert bench.window.give_up("j.1", "too large").result_id == "j.1"
+    assert bench.pump() == [(2, False)]
 
 
 class Delivery(RuleBasedStateMachine):
@@ -439,7 +456,7 @@ class Delivery(RuleBasedStateMachine):
 
     def feed(self):
         new = [row for row in self.sendable() if row.result_id not in self.window]
-        self.window.offer(new[: self.window.wanted])
+        self.window.offer(new[: self.window.wanted], self.now)
 
     @precondition(lambda self: not self.online)
     @rule()
