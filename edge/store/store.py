@@ -31,7 +31,7 @@ from edge.store.writer import InlineWriter, ThreadWriter, Writer
 
 T = TypeVar("T")
 
-FILE_NAME = "store.db"  # in the folder of a hub's state
+FILE_NAME = "hub.db"  # in the folder of a hub's state
 DEFAULT_LIMIT_BYTES = 1 << 30
 VACUUM_PAGES = 1024  # given back to the file system after a purge, a little at a time
 

@@ -11,7 +11,7 @@ from edge.clock import ManualClock
 from edge.events import Discarded, Enqueued, Outcome, Receipted
 from edge.journal import SEGMENT_ENTRIES
 from edge.observation import Moment, Space
-from edge.store import Snapshot, Store
+from edge.store import FILE_NAME, Snapshot, Store
 from edge.store.outbox import Enqueue, Move, OutboxRow, RowState
 
 AT = Moment(0, 0, trusted=True, era="boot")
@@ -35,7 +35,7 @@ async def fill(path):
 
 @pytest.fixture
 def path(tmp_path):
-    path = tmp_path / "store.db"
+    path = tmp_path / FILE_NAME
     asyncio.run(fill(path))
     return path
 
@@ -161,7 +161,7 @@ def test_an_exported_journal_cut_short_is_found(path, capsys):
 
 
 def test_an_exported_journal_that_was_purged_verifies_from_there(tmp_path, capsys):
-    path = tmp_path / "store.db"
+    path = tmp_path / FILE_NAME
 
     async def purged():
         async with await Store.open(path, clock=ManualClock()) as store:
