@@ -1,4 +1,4 @@
-"""Where a QRS complex could be: a slope envelope at about 120 Hz and its maxima.
+"""Where a QRS complex could be: a slope envelope at about 120 Hz, its maxima, their steepness.
 
 Every value here is a function of a finite window of samples, at absolute positions, and is computed
 with element-wise operations and short FIR sums alone. So it does not matter in which blocks the
@@ -14,10 +14,12 @@ import numpy as np
 from dsp.arrays import Floats, Places
 
 WORKING_RATE_HZ = 120.0  # twice the upper end of the QRS energy and more; one in k samples is kept
-SLOPE_SPAN_S = 0.025  # a quarter of a narrow QRS: differences over it favour steep parts
+SLOPE_SPAN_S = 0.033  # a third of a narrow QRS: differences over it favour steep parts
 CENTRE_HZ = 11.0  # QRS stands out most from all else at 8 to 15 Hz (Thakor et al. 1984)
 TAPS = 11  # about 90 ms, the width of a QRS; numpy sums up to 11 taps in plain loops
 SMOOTHING_TAPS = 5
+MIDDLE = (TAPS + SMOOTHING_TAPS - 2) // 2  # slope sample in the middle of an envelope sample
+BEND_REACH = 4  # working samples around an envelope maximum in which its steepest part lies
 STRETCH = 8192  # samples computed at a time: what is between input and result stays in the cache
 REFRACTORY_S = 0.25  # two ventricular beats do not follow closer than this (240 a minute)
 
@@ -74,22 +76,31 @@ def _taps(rate: float) -> tuple[Floats, Floats, Floats]:
 
 
 def envelope(ecg: Floats, rates: Rates) -> Floats:
-    """Return the slope envelope of one lead, `(n - reach) // step + 1` samples, none if too short.
+    """Return the slope envelope of one lead and, in row 1, how fast the slope itself changes.
 
-    It starts from differences, so an offset that adds without rounding changes nothing at all.
+    There are `(n - reach) // step + 1` columns, none if the lead is too short. All starts from
+    differences, so an offset that adds without rounding changes nothing at all.
     """
-    n = (ecg.size - rates.reach) // rates.step + 1
-    if n <= STRETCH:
-        return _stretch(ecg, rates, n) if n > 0 else np.empty(0)
-    wave = np.empty(n)
+    n = max(0, (ecg.size - rates.reach) // rates.step + 1)
+    waves = np.empty((2, n))
     for at in range(0, n, STRETCH):
         end = min(n, at + STRETCH)
-        wave[at:end] = _stretch(ecg[at * rates.step :], rates, end - at)
-    return wave
+        _stretch(ecg[at * rates.step :], rates, waves[:, at:end])
+    return waves
 
 
-def _stretch(ecg: Floats, rates: Rates, n: int) -> Floats:
-    """Return the first `n` samples of the envelope."""
+def steepness(bends: Floats, at: Places) -> Floats:
+    """Return the largest bend within `BEND_REACH` of each place; NaN where there is none."""
+    padded = np.full(bends.size + 2 * BEND_REACH, np.nan)
+    padded[BEND_REACH : BEND_REACH + bends.size] = bends
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * BEND_REACH + 1)[at]
+    steepest: Floats = np.fmax.reduce(windows, axis=1)
+    return steepest
+
+
+def _stretch(ecg: Floats, rates: Rates, out: Floats) -> None:
+    """Write as many columns of the envelope and the bend as `out` has."""
+    n = out.shape[1]
     step, kept = rates.step, n + TAPS + SMOOTHING_TAPS - 2
     rise = ecg[rates.lag : rates.lag + kept * step] - ecg[: kept * step]
     slope = rise[::step].copy()
@@ -101,7 +112,9 @@ def _stretch(ecg: Floats, rates: Rates, n: int) -> Floats:
     np.multiply(in_phase, in_phase, out=in_phase)
     np.multiply(quadrature, quadrature, out=quadrature)
     in_phase += quadrature
-    return np.convolve(np.sqrt(in_phase, out=in_phase), smooth, mode="valid")
+    out[0] = np.convolve(np.sqrt(in_phase, out=in_phase), smooth, mode="valid")
+    bend = slope[MIDDLE + 1 : MIDDLE + 1 + n] - slope[MIDDLE - 1 : MIDDLE - 1 + n]
+    np.abs(bend, out=out[1])
 
 
 def maxima(wave: Floats, reach: int) -> Places:

@@ -18,32 +18,34 @@ class LeadFusion:
     def __init__(self, rate: float, leads: int) -> None:
         self._levels = [RunningLevels(rate) for _ in range(leads if leads > 1 else 0)]
         self._leads = leads
-        self._waves = np.empty((leads, 0))
+        self._waves = np.empty((leads, 2, 0))
         self._first = 0  # envelope sample of the first column
         self._block_weights = np.empty((leads, 0))
         self._block_first = 0
 
     def push(self, waves: Floats, *, last: bool) -> Floats:
-        """Take the next envelope samples, (leads, n); return the fused samples now known."""
+        """Take the next envelopes and bends, (leads, 2, n); return those fused so far, (2, n)."""
         if not self._levels:
             only: Floats = waves[0]
             return only
         for level, wave in zip(self._levels, waves, strict=True):
-            level.push(wave, last=last)
-        self._waves = np.concatenate([self._waves, waves], axis=1)
+            level.push(wave[0], last=last)
+        self._waves = np.concatenate([self._waves, waves], axis=2)
         size = self._levels[0].size
         ready = min(level.ready for level in self._levels)
-        count = min(self._waves.shape[1], ready * size - self._first)
+        count = min(self._waves.shape[2], ready * size - self._first)
         if count <= 0:
-            return np.empty(0)
+            return np.empty((2, 0))
         blocks = np.arange(self._first, self._first + count) // size
         rows = np.arange(self._block_first + self._block_weights.shape[1], blocks[-1] + 1)
         fresh = np.stack([_weights(level.of(rows)) for level in self._levels])
         fresh[:, fresh.max(axis=0, initial=0.0) == 0.0] = 1.0
         self._block_weights = np.concatenate([self._block_weights, fresh], axis=1)
         peaks = np.stack([level.of(blocks)[:, 0] for level in self._levels])
-        fused = _fuse(self._waves[:, :count] / peaks, self.weights(blocks))
-        self._waves = self._waves[:, count:]
+        relative = self._waves[:, :, :count] / peaks[:, np.newaxis]
+        np.minimum(relative[:, 0], LOUDEST, out=relative[:, 0])
+        fused = _fuse(relative, self.weights(blocks))
+        self._waves = self._waves[:, :, count:]
         self._first += count
         for level in self._levels:
             level.forget(self._first // size)
@@ -75,9 +77,9 @@ def _weights(levels: Floats) -> Floats:
 
 def _fuse(relative: Floats, weights: Floats) -> Floats:
     """Return the weighted mean over the leads that have a value; NaN where none has."""
-    total, weight = np.zeros(relative.shape[1]), np.zeros(relative.shape[1])
-    for wave, share in zip(relative, weights, strict=True):
-        there = ~np.isnan(wave)
-        total += np.where(there, np.minimum(wave, LOUDEST) * share, 0.0)
+    total, weight = np.zeros(relative.shape[1:]), np.zeros(relative.shape[1:])
+    for waves, share in zip(relative, weights, strict=True):
+        there = ~np.isnan(waves)
+        total += np.where(there, waves * share, 0.0)
         weight += np.where(there, share, 0.0)
     return np.where(weight > 0, total / weight, np.nan)

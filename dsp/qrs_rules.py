@@ -16,7 +16,7 @@ from dsp.arrays import Floats, Places
 THRESHOLD = 0.25  # of the way from the quiet level to the peak level (Pan & Tompkins 1985)
 WEAK_THRESHOLD = 0.125  # half of it when searching back (the same)
 T_WAVE_S = 0.36  # a T wave peaks within this of its QRS ...
-T_WAVE_SHARE = 0.5  # ... and is less than half as steep (the same)
+T_WAVE_SHARE = 0.5  # ... and is less than half as high or bends less than half as fast (the same)
 SPLIT_SHARE = 0.6  # a beat lower than this share of both neighbours ...
 SPLIT_RR = 1.25  # ... between which no more than this many intervals fit is not one
 GAP_RR = 1.6  # a beat is missed after this many intervals (1.66 in Pan & Tompkins 1985)
@@ -31,22 +31,24 @@ MEMORY_S = RR_MEMORY_S + STALE_S + LONGEST_RR_S  # nothing older has a say in a 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """Envelope maxima in time order: working sample, height, and the levels around them."""
+    """Envelope maxima in time order: place, height, steepness, and the levels around them."""
 
     at: Places
     height: Floats
+    steep: Floats
     peak: Floats
     quiet: Floats
 
     @classmethod
     def none(cls) -> "Candidates":
         """Return no candidates."""
-        return cls(np.empty(0, dtype=np.intp), np.empty(0), np.empty(0), np.empty(0))
+        return cls(np.empty(0, dtype=np.intp), *(np.empty(0) for _ in range(4)))
 
     def __add__(self, more: "Candidates") -> "Candidates":
         return Candidates(
             np.concatenate([self.at, more.at]),
             np.concatenate([self.height, more.height]),
+            np.concatenate([self.steep, more.steep]),
             np.concatenate([self.peak, more.peak]),
             np.concatenate([self.quiet, more.quiet]),
         )
@@ -54,7 +56,9 @@ class Candidates:
     def since(self, first: int) -> "Candidates":
         """Return the candidates from position `first` on."""
         rows = slice(first, None)
-        return Candidates(self.at[rows], self.height[rows], self.peak[rows], self.quiet[rows])
+        return Candidates(
+            self.at[rows], self.height[rows], self.steep[rows], self.peak[rows], self.quiet[rows]
+        )
 
 
 def decide(
@@ -75,8 +79,7 @@ def decide(
     quiet = np.minimum(candidates.quiet, candidates.peak)
     span = candidates.peak - quiet
     strong = height >= quiet + THRESHOLD * span
-    before, height_before = _last(strong, t, height)
-    clear = strong & ~((t - before < T_WAVE_S) & (height < T_WAVE_SHARE * height_before))
+    clear = strong & ~_t_waves(strong, t, candidates)
 
     before, height_before = _last(clear, t, height)
     found, height_after = _next(clear, t, height)
@@ -91,6 +94,16 @@ def decide(
     doubtful = np.where(np.isfinite(found), missed, low | weak)
     settled = ~doubtful | (t + LOOK_AHEAD_S <= known_to / rate)
     return (clear & ~splits) | fills, settled
+
+
+def _t_waves(strong: NDArray[np.bool_], t: Floats, candidates: Candidates) -> NDArray[np.bool_]:
+    """Say which candidates are the T wave of the strong one before them."""
+    before, height_before = _last(strong, t, candidates.height)
+    _, steep_before = _last(strong, t, candidates.steep)
+    lower = candidates.height < T_WAVE_SHARE * height_before
+    duller = candidates.steep < T_WAVE_SHARE * steep_before
+    waves: NDArray[np.bool_] = (t - before < T_WAVE_S) & (lower | duller)
+    return waves
 
 
 def _last(marked: NDArray[np.bool_], t: Floats, height: Floats) -> tuple[Floats, Floats]:

@@ -125,7 +125,7 @@ def _of_bands(lead: Floats, there: Floats, fs: float) -> set[Flaw]:
     rates = Rates.of(fs)
     levels = RunningLevels(rates.rate)
     with np.errstate(all="ignore"):
-        levels.push(envelope(lead, rates), last=True)
+        levels.push(envelope(lead, rates)[0], last=True)
         of_blocks = levels.of(np.arange(levels.ready))
     known = of_blocks[~np.isnan(of_blocks).any(axis=1)]
     peak, quiet = np.median(known, axis=0) if len(known) else (0.0, 0.0)

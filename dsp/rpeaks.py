@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dsp.arrays import Floats, Places, checked_leads, checked_rate
-from dsp.qrs import Rates, envelope, maxima
+from dsp.qrs import Rates, envelope, maxima, steepness
 from dsp.qrs_leads import LeadFusion
 from dsp.qrs_levels import RunningLevels
 from dsp.qrs_rules import MEMORY_S, Candidates, decide
@@ -110,7 +110,7 @@ class RPeakStream:
         with np.errstate(all="ignore"):  # gaps are NaN, and a flat lead has no contrast
             each = [envelope(lead[start:], self._rates) for lead in self._raw]
             waves = np.stack(each) if len(each) > 1 else each[0][np.newaxis]
-            self._next_wave += waves.shape[1]
+            self._next_wave += waves.shape[2]
             beats = self._picker.push(self._fusion.push(waves, last=last), last=last)
             found = self._place(beats)
         waiting = min(self._picker.oldest, self._next_wave)
@@ -144,7 +144,7 @@ class _Picker:
     def __init__(self, rates: Rates) -> None:
         self._rates = rates
         self._levels = RunningLevels(rates.rate)
-        self._wave = np.empty(0)
+        self._waves = np.empty((2, 0))
         self._wave_first = 0
         self._known = 0  # candidates are complete before this envelope sample
         self._table = Candidates.none()
@@ -156,10 +156,10 @@ class _Picker:
         undecided = self._table.at[self._given :]
         return int(undecided[0]) if undecided.size else self._known
 
-    def push(self, wave: Floats, *, last: bool) -> Places:
-        """Take the next envelope samples; return the beats now settled."""
-        self._levels.push(wave, last=last)
-        self._wave = np.concatenate([self._wave, wave]) if self._wave.size else wave
+    def push(self, waves: Floats, *, last: bool) -> Places:
+        """Take the next samples of envelope and bend, (2, n); return the beats now settled."""
+        self._levels.push(waves[0], last=last)
+        self._waves = np.concatenate([self._waves, waves], axis=1) if self._waves.size else waves
         self._add_candidates(last=last)
         if self._given == self._table.at.size:
             return np.empty(0, dtype=np.intp)
@@ -178,22 +178,22 @@ class _Picker:
 
     def _add_candidates(self, *, last: bool) -> None:
         """Add the maxima that no further sample can outshine and whose levels are known."""
-        end = self._wave_first + self._wave.size
+        end = self._wave_first + self._waves.shape[1]
         known = end if last else end - self._rates.refractory - 1
         known = max(self._known, min(known, self._levels.ready * self._levels.size))
         if known > self._known:
-            at = maxima(self._wave, self._rates.refractory)
+            at = maxima(self._waves[0], self._rates.refractory)
             places = at + self._wave_first
             fresh = (places >= self._known) & (places < known)
             if fresh.any():
-                levels = self._levels.of(places[fresh] // self._levels.size)
-                self._table += Candidates(
-                    places[fresh], self._wave[at[fresh]], levels[:, 0], levels[:, 1]
-                )
+                at, places = at[fresh], places[fresh]
+                levels = self._levels.of(places // self._levels.size)
+                height, steep = self._waves[0, at], steepness(self._waves[1], at)
+                self._table += Candidates(places, height, steep, levels[:, 0], levels[:, 1])
             self._known = known
             self._levels.forget(known // self._levels.size)
             drop = max(0, known - self._rates.refractory - 1 - self._wave_first)
-            self._wave = self._wave[drop:].copy()
+            self._waves = self._waves[:, drop:].copy()
             self._wave_first += drop
 
 
