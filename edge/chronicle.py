@@ -1,13 +1,16 @@
 """The journal and the room folded from it, always together."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from edge.events import Event, Recorded
+from edge.events import AssociationClosed, Discarded, Event, Recorded, WrongPatient
 from edge.observation import Subject
 from edge.room import RoomState, fold
 from edge.store import Store
 from edge.store.outbox import OutboxChange
+
+# Events after which an accepted value must not be sent as if nothing had happened.
+TAKES_BACK = (AssociationClosed, Discarded, WrongPatient)
 
 
 class Chronicle:
@@ -23,6 +26,16 @@ class Chronicle:
         self._folded = folded
         self._arrived: dict[int, Recorded] = {}
         self._changed = asyncio.Event()
+        self._taking_back = 0
+        self.listeners: list[Callable[[Recorded], None]] = []  # told after each fold, in order
+
+    @staticmethod
+    async def resumed(store: Store) -> "Chronicle":
+        """Return the chronicle of a store as it was left: its whole journal, folded."""
+        state, folded = RoomState(journal=store.journal), 0
+        async for recorded in store.recorded():
+            state, folded = fold(state, recorded), recorded.sequence
+        return Chronicle(store, state, folded)
 
     @property
     def folded(self) -> int:
@@ -35,18 +48,52 @@ class Chronicle:
         outbox: Sequence[OutboxChange] = (),
         subjects: Sequence[tuple[str, Subject]] = (),
     ) -> tuple[Recorded, ...]:
-        """Make events durable, with what must change in the same transaction, and fold them."""
+        """Make events durable, with what must change in the same transaction, and fold them.
+
+        Once begun it is finished, also when whoever waits for it is cancelled: an event in the
+        journal that is not folded would keep all later ones waiting.
+        """
+        takes_back = any(isinstance(event, TAKES_BACK) for event in events)
+        self._taking_back += takes_back
+        work = asyncio.ensure_future(self._record(events, outbox, subjects))
+        if takes_back:
+            work.add_done_callback(self._taken_back)
+        return await asyncio.shield(work)
+
+    async def change(self) -> None:
+        """Wait until something is recorded."""
+        await self._changed.wait()
+
+    async def settled(self) -> None:
+        """Wait until no event that takes a value back is on its way into the journal.
+
+        What is then recorded without waiting in between comes after all that `state` does not show.
+        """
+        while self._taking_back:
+            await self._changed.wait()
+
+    async def _record(
+        self,
+        events: Sequence[Event],
+        outbox: Sequence[OutboxChange],
+        subjects: Sequence[tuple[str, Subject]],
+    ) -> tuple[Recorded, ...]:
         recorded = await self._store.append(events, outbox=outbox, subjects=subjects)
         self._arrived.update((entry.sequence, entry) for entry in recorded)
         while (entry := self._arrived.pop(self._folded + 1, None)) is not None:
             self.state = fold(self.state, entry)
             self._folded += 1
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+            for listener in self.listeners:
+                listener(entry)
+        self._tell()
         while recorded and self._folded < recorded[-1].sequence:
             await self._changed.wait()
         return recorded
 
-    async def change(self) -> None:
-        """Wait until something is recorded."""
-        await self._changed.wait()
+    def _taken_back(self, _: object) -> None:
+        self._taking_back -= 1
+        self._tell()
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

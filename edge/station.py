@@ -7,9 +7,10 @@ instruments → intake → chronicle ─→ acceptance → outbox
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from drivers.model import Kind
 from edge.acceptance import Due, Hub, due, result_of, subject_key
@@ -29,13 +30,13 @@ from edge.fhir.actors import HubIdentity
 from edge.fhir.bundle import encode
 from edge.intake import Intake, Surroundings
 from edge.live import Live
-from edge.observation import Moment, content_sha256
+from edge.observation import Moment, Subject, content_sha256
 from edge.room import Withdrawal
-from edge.store import Store
-from edge.store.outbox import Enqueue, OutboxChange, OutboxRow, RowState
+from edge.store import Store, StoreFull
+from edge.store.outbox import Enqueue, OutboxRow, RowState
 from edge.strips import Strips
 from edge.supervisor import Plan, Supervisor
-from edge.view import RoomView, view_of
+from edge.view import InstrumentView, RoomView, view_of
 
 log = logging.getLogger(__name__)
 
@@ -103,26 +104,40 @@ class Station:
 
     async def accept_what_is_due(self) -> int:
         """Enqueue what the room says is due, each with its acceptance in one transaction."""
-        waiting = due(self.chronicle.state, self.moment())[:ACCEPTED_AT_ONCE]
-        events: list[Event] = []
-        rows: list[OutboxChange] = []
-        for what in waiting:
-            made = await self._enqueue(what)
-            if made is not None:
-                events += made[0]
-                rows.append(made[1])
-        if events:
-            await self.chronicle.record(*events, outbox=rows)
+        subjects = await self._subjects()
+        await self.chronicle.settled()
+        # From here to the journal nothing waits: what is due now is due when it is enqueued.
+        waiting = due(self.chronicle.state, self.moment())
+        made = [
+            self._enqueue(what, key, subject)
+            for what in waiting
+            if (key := subject_key(self.chronicle.state, what))
+            and (subject := subjects.get(key)) is not None
+        ][:ACCEPTED_AT_ONCE]
+        if made:
+            events = [event for events, _ in made for event in events]
+            await self.chronicle.record(*events, outbox=[row for _, row in made])
             self.accepted.set()
-        return len(rows)
+        return len(made)
 
     async def accept_for_ever(self) -> None:
         """Accept whenever something happened, and when time alone makes something due."""
+        full = False
         while True:
             changed = asyncio.ensure_future(self.chronicle.change())
-            while await self.accept_what_is_due():
-                pass
-            await self._first(changed, self.clock.sleep(TICK_S))
+            second = asyncio.ensure_future(self.clock.sleep(TICK_S))
+            try:
+                while await self.accept_what_is_due():
+                    full = False
+                await asyncio.wait({changed, second}, return_when=asyncio.FIRST_COMPLETED)
+            except StoreFull as error:
+                if not full:
+                    log.error("accepted values wait: %s", error)  # noqa: TRY400 - it says all
+                full = True
+                await second
+            finally:
+                changed.cancel()
+                second.cancel()
 
     async def mind_the_clock(self) -> None:
         """Notice that the clock became right, and that a visit has long been quiet."""
@@ -155,7 +170,12 @@ class Station:
         state = self.chronicle.state
         key = state.association.subject if state.association else None
         subject = await self.store.subject(key) if key else None
-        return view_of(state, subject, self.live, self.clock.now())
+        now = self.clock.now()
+        instruments = tuple(
+            InstrumentView(name, each.plan.driver, each.health.seen_at(now), each.health.reason)
+            for name, each in self.supervisors.items()
+        )
+        return replace(view_of(state, subject, self.live, now), instruments=instruments)
 
     def take_now(self, instrument: str, kind: Kind) -> bool:
         """Take an instrument's current value of a stream; False if it streams no such thing."""
@@ -187,15 +207,17 @@ class Station:
 
     # ---- to the record system
 
-    async def _enqueue(self, what: Due) -> tuple[list[Event], Enqueue] | None:
-        state, ways = self.chronicle.state, self.ways
-        key = subject_key(state, what)
-        subject = await self.store.subject(key) if key else None
-        if subject is None or not subject.reference:
-            log.error("a result waits for a patient who is not known any more")
-            return None
-        result = result_of(state, what, subject, ways.hub)
-        identity = HubIdentity(ways.hub.site, ways.hub.name, ways.hub.software, ways.run)
+    async def _subjects(self) -> dict[str, Subject]:
+        """Return the patients of what is due, as far as the record system knows them."""
+        state = self.chronicle.state
+        keys = {subject_key(state, what) for what in due(state, self.moment())} - {None}
+        known = {key: await self.store.subject(key) for key in sorted(filter(None, keys))}
+        return {key: subject for key, subject in known.items() if subject and subject.reference}
+
+    def _enqueue(self, what: Due, key: str, subject: Subject) -> tuple[list[Event], Enqueue]:
+        hub, run = self.ways.hub, self.ways.run
+        result = result_of(self.chronicle.state, what, subject, hub)
+        identity = HubIdentity(hub.site, hub.name, hub.software, run)
         payload = encode(result, hub=identity, sequence=what.sequence)
         too_large = self._fits(payload)
         sha, at = content_sha256(result), self.moment()
@@ -208,23 +230,19 @@ class Station:
             payload=payload,
             content_sha256=sha,
             space=result.space,
+            after=corrects,
             state=RowState.PARKED if too_large else RowState.WAITING,
+            subject=key,
         )
-        events: list[Event] = [
-            Enqueued(
-                at=at,
-                item=item.sequence,
-                result_id=result.result_id,
-                content_sha256=sha,
-                corrects=corrects,
-            )
-        ]
+        enqueued = Enqueued(
+            at=at,
+            item=item.sequence,
+            result_id=result.result_id,
+            content_sha256=sha,
+            corrects=corrects,
+        )
         if too_large:
-            events.append(Parked(at=at, result_id=result.result_id, reason=too_large))
-        return events, Enqueue(row)
-
-    async def _first(self, changed: "asyncio.Future[None]", tick: Awaitable[None]) -> None:
-        second = asyncio.ensure_future(tick)
-        await asyncio.wait({changed, second}, return_when=asyncio.FIRST_COMPLETED)
-        changed.cancel()
-        second.cancel()
+            return [enqueued, Parked(at=at, result_id=result.result_id, reason=too_large)], Enqueue(
+                row
+            )
+        return [enqueued], Enqueue(row)

@@ -8,13 +8,13 @@ import asyncio
 import logging
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from drivers.contract import ByteLink, Write
+from drivers.contract import ByteLink, Emit, Write
 from drivers.errors import (
     DeviceMismatch,
     LinkError,
@@ -23,9 +23,10 @@ from drivers.errors import (
     LinkRefused,
     SettingsError,
 )
-from drivers.model import Chunk, Instant, InstrumentId, Item, Measurement
-from drivers.registry import Entry
+from drivers.model import Chunk, Instant, InstrumentId, Item, Kind, Measurement
+from drivers.registry import Entry, Memory, Remembers
 from drivers.transports.memory import KeptLink
+from edge.association import is_stored
 from edge.backoff import delays
 from edge.clock import NS, Clock
 from edge.events import Event, LinkClosed, LinkOpened
@@ -36,6 +37,7 @@ from edge.store import Store, StoreError
 log = logging.getLogger(__name__)
 
 STALLED_S = 10.0  # every supported stream speaks at least once a second or two
+IDENTIFIED_S = 15.0  # longer than any driver's questions take, repeated ones too
 WRONG_INSTRUMENT_S = 60.0  # somebody must act; look again now and then
 
 
@@ -106,14 +108,16 @@ class Supervisor:
         self.clock = clock
         self.store = store
         self._record = record
+        self._recovered = False
+        self._opened_ns = 0
 
     async def run(self) -> None:
         """Recover, then connect and stay connected; ends only by cancellation or bad settings."""
-        await self._recover()
         waits = delays(seed=_seed(self.plan.name))
         while True:
             heard = self.health.heard_mono_ns
             try:
+                await self._recover()
                 await self._session()
             except SettingsError as error:
                 self._state(LinkState.REFUSED, str(error))
@@ -142,43 +146,70 @@ class Supervisor:
     async def _session(self) -> None:
         self._state(LinkState.OPENING)
         async with self.plan.open(self.clock.now) as link:
+            self._opened_ns = self.clock.now().mono_ns
             self.intake = self._new_intake(self.plan)
             await self._announce()
             self._state(LinkState.SILENT)
             try:
-                await self._drive(_Host(self), _Heard(link, self._heard))
+                await self._drive(_Host(self), _Heard(link, self._heard), self._emit)
             finally:
                 self.intake.room.live.lost(self.plan.name)
                 await asyncio.shield(self._closed())
 
     async def _recover(self) -> None:
-        """Send what was kept and never settled through the driver again, with its own times."""
-        for era, chunks in await self.store.unsettled(self.plan.name):
-            self.intake = self._new_intake(self.plan)
-            self.intake.era = era
-            numbers = {id(chunk): number for number, chunk in chunks}
-            host = _RecoveringHost(self, numbers)
-            with suppress(LinkLost):
-                await self._drive(host, KeptLink(chunk for _, chunk in chunks))
-            for number, _ in chunks:
-                await self.store.settle(number)
-        self.intake = self._new_intake(self.plan)
+        """Send what an earlier run kept and never settled through the driver, with its own times.
 
-    async def _drive(self, host: "_Host", link: ByteLink) -> None:
+        What a driver fails on stays where it is, for whoever mends the driver.
+        """
+        if self._recovered:
+            return
+        for era, chunks in await self.store.unsettled(self.plan.name):
+            try:
+                await self._recover_era(era, chunks)
+            except StoreError:
+                raise
+            except Exception:  # it must not keep the instrument from being used
+                self.health.counts["recovery_faults"] += 1
+                log.exception("%s: kept bytes could not be recovered", self.plan.name)
+        self._recovered = True
+
+    async def _recover_era(self, era: str, chunks: Sequence[tuple[int, Chunk]]) -> None:
+        self.intake = self._new_intake(self.plan)
+        self.intake.era = era
+        if self.plan.serial is not None:
+            self.intake.memory = _unproven(self.plan.entry.memory)
+        host = _RecoveringHost(self, {id(chunk): number for number, chunk in chunks})
+        with suppress(LinkLost):
+            await self._drive(host, KeptLink(chunk for _, chunk in chunks), self.intake.emit)
+        for number, _ in chunks:
+            await self.store.settle(number)
+
+    async def _drive(self, host: "_Host", link: ByteLink, emit: Emit) -> None:
         driver = self.plan.entry.factory()(host, self.plan.options)
-        await driver.run(link, self._emit)
+        await driver.run(link, emit)
 
     async def _emit(self, item: Item) -> None:
-        if isinstance(item, Measurement) and self.plan.serial is not None:
-            self._must_be_bound()
-        await self.intake.emit(item)
+        if isinstance(item, Measurement) and not self._is_bound(item):
+            self.health.counts["before_identity"] += 1
+        else:
+            await self.intake.emit(item)
 
-    def _must_be_bound(self) -> None:
-        if self.intake.identity.serial != self.plan.serial:
-            raise DeviceMismatch(
-                f"{self.plan.name}: bound to serial {self.plan.serial}, but the instrument has not "
-                "given its number; allow 'identify' or remove `serial` from the settings"
-            )
+    def _is_bound(self, item: Measurement) -> bool:
+        """Tell whether a measurement is of the instrument the settings name.
+
+        A stream is let go until the number is known, for it goes on; DeviceMismatch where it does
+        not become known, or a value that will not come again depends on it.
+        """
+        if self.plan.serial in {None, self.intake.identity.serial}:
+            return True
+        waited_s = (self.clock.now().mono_ns - self._opened_ns) / NS
+        streams = self.plan.entry.memory[item.kind].stream is not None and not is_stored(item)
+        if streams and waited_s < IDENTIFIED_S:
+            return False
+        raise DeviceMismatch(
+            f"{self.plan.name}: bound to serial {self.plan.serial}, but the instrument has not "
+            "given its number; allow 'identify' or remove `serial` from the settings"
+        )
 
     def _heard(self) -> None:
         self._state(LinkState.STREAMING)
@@ -270,6 +301,14 @@ class _Heard:
 
     async def write(self, purpose: Write, data: bytes) -> None:
         await self._link.write(purpose, data)
+
+
+def _unproven(memory: Mapping[Kind, Remembers]) -> Mapping[Kind, Remembers]:
+    """Return how values are judged that nobody can prove to be of the instrument bound here.
+
+    They can only be quarantined; its number is asked for in every session, and that one is over.
+    """
+    return {kind: replace(known, memory=Memory.BLIND) for kind, known in memory.items()}
 
 
 def _seed(name: str) -> int:

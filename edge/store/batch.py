@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from drivers.model import Instant
-from edge.events import Enqueued, Event, Measured, Recorded
+from edge.events import Enqueued, Event, LinkOpened, Measured, Recorded
 from edge.journal import encode
 from edge.observation import Subject
 from edge.store import entries, results, shelf
@@ -35,8 +35,8 @@ class Batch(Struct, frozen=True):
     @property
     def tier(self) -> Tier:
         """Whose room this takes."""
-        if any(isinstance(event, Measured) for event in self.events):
-            return Tier.VALUE
+        if any(isinstance(event, (Measured, LinkOpened)) for event in self.events):
+            return Tier.VALUE  # a link whose values would be refused is not opened either
         return Tier.ACCEPTANCE if self.rows else Tier.ALWAYS
 
     @property
