@@ -50,6 +50,24 @@ class LiveView(Struct, frozen=True):
     age_s: float
 
 
+class InstrumentView(Struct, frozen=True):
+    """One of the two lights: whether an instrument is heard, from what was heard."""
+
+    name: str
+    driver: str
+    state: str
+    reason: str
+
+
+class WayView(Struct, frozen=True):
+    """The other light: whether results reach the record system; `alarms` are whole sentences."""
+
+    connected: bool = False
+    waiting: int = 0
+    last_receipt: str | None = None
+    alarms: tuple[str, ...] = ()
+
+
 class RoomView(Struct, frozen=True):
     """Everything a screen shows."""
 
@@ -62,6 +80,8 @@ class RoomView(Struct, frozen=True):
     refused: int
     live: tuple[LiveView, ...]
     clock_trusted: bool
+    instruments: tuple[InstrumentView, ...] = ()
+    record_system: WayView = WayView()
 
 
 def view_of(state: RoomState, subject: Subject | None, live: Live, now: Instant) -> RoomView:

@@ -68,6 +68,10 @@ class Visit:
 
     async def _identify(self) -> None:
         self._tell.title("Identify")
+        view = await self._door.until(lambda view: view.record_system.connected, INSTRUMENTS_S)
+        if view is None:
+            view = await self._door.look()
+            raise WentWrong("; ".join(view.record_system.alarms) or "there is no record system")
         who = await self._door.act("sign-in", badge=BADGE)
         self._tell.good(f"signed in: {who['display']}")
         candidate = await self._door.act("scan", code=WRISTBAND)

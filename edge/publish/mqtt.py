@@ -24,6 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 SESSION_EXPIRY_S = 7 * 24 * 3600
 RECEIVE_MAXIMUM = 100
+IN_FLIGHT = 20  # to the broker at once; mosquitto's own limit, and paho cannot change it later
 POLL_S = 1.0  # how often the network thread looks whether it should end
 
 ACCEPTED = 0
@@ -202,7 +203,7 @@ class Connection:
             client.tls_set_context(endpoint.tls)
         if endpoint.credentials is not None:
             client.username_pw_set(*endpoint.credentials)
-        client.max_inflight_messages_set(RECEIVE_MAXIMUM)
+        client.max_inflight_messages_set(IN_FLIGHT)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_publish = self._on_publish
@@ -270,9 +271,6 @@ class Connection:
             self._ended(code.value, str(code))
             return
         self._max_packet = getattr(said, "MaximumPacketSize", None)
-        client.max_inflight_messages_set(
-            min(RECEIVE_MAXIMUM, getattr(said, "ReceiveMaximum", RECEIVE_MAXIMUM))
-        )
         client.subscribe([(topic, 1) for topic in self._filters])
 
     def _on_subscribe(

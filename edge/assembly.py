@@ -1,0 +1,235 @@
+"""The one place where the parts of a hub are chosen and joined, from its settings."""
+
+import ssl
+import uuid
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+
+from msgspec.structs import replace
+
+from config.load import SettingsError
+from config.schema import Broker, Instrument, Settings
+from config.secrets import read_secret
+from drivers.contract import ByteLink, Write
+from drivers.errors import SettingsError as DriverSettingsError
+from drivers.model import Instant
+from drivers.registry import REGISTRY, Entry, LinkKind
+from drivers.transports.address import open_link, scheme_of
+from edge.acceptance import Hub as Origin
+from edge.analysis import Analysis, Limits
+from edge.chronicle import Chronicle
+from edge.clock import Clock, SystemClock, utc
+from edge.contract.dialogue import Reply, Request
+from edge.contract.topics import Hub
+from edge.control import Control, Door
+from edge.desk import Desk, NoAnswer
+from edge.events import Confirm, Policy
+from edge.observation import Space
+from edge.post import Post
+from edge.publish.mqtt import Endpoint
+from edge.publish.outgoing import Sender
+from edge.publish.publisher import Publisher, Tuning
+from edge.service import Service
+from edge.station import Station, Ways
+from edge.store import Store
+from edge.supervisor import Plan
+from edge.view import RoomView, WayView
+
+DAY_S = 86_400.0
+MIB = 1024 * 1024
+STORE = "hub.db"
+CONTROL = "control.sock"
+
+
+@asynccontextmanager
+async def assembled(settings: Settings) -> AsyncIterator[Service]:
+    """Build a hub from its settings, and take it apart afterwards.
+
+    Raises
+    ------
+    config.load.SettingsError
+        If an instrument, a grant or a certificate is wrong.
+    edge.store.StoreError
+        If the store cannot be used.
+    """
+    checked, here, to = plans(settings), clock(settings), endpoint(settings)
+    site = ways(settings)
+    path = settings.hub.state_dir / STORE
+    limit = settings.store.limit_mib * MIB
+    async with (
+        await Store.open(path, clock=here, limit_bytes=limit) as store,
+        _analysis(settings) as analysis,
+    ):
+        chronicle = await Chronicle.resumed(store)
+        post = Post(chronicle, store, here)
+        sender = Sender(
+            Hub(settings.hub.site, settings.hub.name),
+            boot_id=site.run,
+            versions={"vitals-edge": version("vitals-edge")},
+        )
+        tuning = Tuning(seed=zlib.crc32(settings.hub.name.encode()))
+        publisher = Publisher(sender, to, store, post, here, tuning)
+        station = Station(
+            site,
+            clock=here,
+            store=store,
+            chronicle=chronicle,
+            analysis=analysis,
+            fits=publisher.fits,
+        )
+        desk = Desk(chronicle, here, partial(_ask, publisher), store.subject, site.run)
+        post.desk, post.publisher = desk, publisher
+        chronicle.listeners.append(post.report)
+        door = Door(desk, partial(_screen, station, publisher), chronicle.change, station.take_now)
+        control = Control(settings.hub.state_dir / CONTROL, door, here)
+        yield Service(station, checked, publisher, desk, control)
+
+
+async def _ask(publisher: Publisher, request: Request) -> Reply:
+    reply = await publisher.ask(request)
+    if reply is None:
+        raise NoAnswer("the record system does not answer")
+    return reply
+
+
+async def _screen(station: Station, publisher: Publisher) -> RoomView:
+    """Return the room with both lights: instruments, and the way to the record system."""
+    way = publisher.state
+    return replace(
+        await station.view(),
+        record_system=WayView(
+            connected=way.connected,
+            waiting=way.waiting,
+            last_receipt=_time(way.last_receipt),
+            alarms=way.alarms,
+        ),
+    )
+
+
+def _time(at: Instant | None) -> str | None:
+    return None if at is None else utc(at.wall_ns).isoformat(timespec="milliseconds")
+
+
+@asynccontextmanager
+async def _analysis(settings: Settings) -> AsyncIterator[Analysis | None]:
+    if not settings.analysis.enabled:
+        yield None
+        return
+    async with Analysis(Limits(memory_mib=settings.analysis.memory_mib)) as analysis:
+        yield analysis
+
+
+def plans(settings: Settings) -> tuple[Plan, ...]:
+    """Return every instrument of the settings, checked; SettingsError names the key."""
+    return tuple(_plan(name, each) for name, each in settings.instruments.items())
+
+
+def ways(settings: Settings) -> Ways:
+    """Return how this service differs from others; its run gets a name of its own."""
+    room, clock = settings.room, settings.clock
+    return Ways(
+        hub=Origin(
+            site=settings.hub.site,
+            name=settings.hub.name,
+            software=f"vitals-edge {version('vitals-edge')}",
+            space=Space(settings.hub.space),
+        ),
+        run=str(uuid.uuid4()),
+        policy=Policy(
+            confirm=Confirm(room.confirm),
+            idle_close_s=room.idle_close_s,
+            clock_limit_s=clock.hold_limit_s,
+            publish_derived=settings.analysis.publish,
+        ),
+        retention_s=settings.store.retention_days * DAY_S,
+    )
+
+
+def clock(settings: Settings) -> Clock:
+    """Return the clock of a hub."""
+    return SystemClock(assume_trusted=settings.clock.trust == "assume")
+
+
+def endpoint(settings: Settings) -> Endpoint:
+    """Return where the broker is and as whom this hub speaks to it."""
+    broker = settings.broker
+    credentials = None
+    if broker.username is not None and broker.password_file is not None:
+        credentials = (broker.username, read_secret(broker.password_file))
+    return Endpoint(
+        host=broker.host,
+        port=broker.port,
+        client_id=f"{settings.hub.site}.{settings.hub.name}",
+        tls=_tls(broker),
+        credentials=credentials,
+        max_packet_bytes=broker.max_packet_bytes,
+    )
+
+
+def _plan(name: str, settings: Instrument) -> Plan:
+    key = f"instruments.{name}"
+    entry = REGISTRY.get(settings.driver)
+    if entry is None:
+        known = ", ".join(sorted(REGISTRY))
+        raise SettingsError(f"{key}.driver: no driver {settings.driver!r}; there are {known}")
+    granted = _granted(key, settings, entry)
+    try:
+        scheme = scheme_of(settings.link)
+        options = entry.options(settings.options)
+    except DriverSettingsError as error:
+        raise SettingsError(f"{key}: {error}") from error
+    if LinkKind(scheme) not in entry.links:
+        reach = ", ".join(sorted(entry.links))
+        raise SettingsError(f"{key}.link: {settings.driver} is reached by {reach}, not {scheme}")
+    return Plan(
+        name=name,
+        driver=settings.driver,
+        entry=entry,
+        options=options,
+        open=_opener(settings.link, entry, granted),
+        granted=granted,
+        serial=settings.serial,
+    )
+
+
+def _granted(key: str, settings: Instrument, entry: Entry) -> frozenset[Write]:
+    granted = set()
+    for purpose in settings.allow:
+        if purpose not in set(entry.writes):
+            known = ", ".join(sorted(entry.writes)) or "nothing"
+            raise SettingsError(f"{key}.allow: {purpose!r} is not among what it takes: {known}")
+        granted.add(Write(purpose))
+    return frozenset(granted)
+
+
+def _opener(
+    link: str, entry: Entry, granted: frozenset[Write]
+) -> Callable[[Callable[[], Instant]], AbstractAsyncContextManager[ByteLink]]:
+    return partial(_open, link, entry, granted)
+
+
+def _open(
+    link: str, entry: Entry, granted: frozenset[Write], now: Callable[[], Instant]
+) -> AbstractAsyncContextManager[ByteLink]:
+    return open_link(link, entry.line, now, granted)
+
+
+def _tls(broker: Broker) -> ssl.SSLContext | None:
+    if broker.tls is None:
+        return None
+    files: Mapping[str, object] = {
+        "ca": broker.tls.ca,
+        "certificate": broker.tls.certificate,
+        "key": broker.tls.key,
+    }
+    try:
+        context = ssl.create_default_context(cafile=broker.tls.ca)
+        context.load_cert_chain(broker.tls.certificate, broker.tls.key)
+    except (OSError, ssl.SSLError) as error:
+        names = ", ".join(f"{key} {path}" for key, path in files.items())
+        raise SettingsError(f"broker.tls: {error}; check {names}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
