@@ -5,13 +5,13 @@ receipted. With --list it prints what it holds, read back from what was filed.
 """
 
 import argparse
-import logging
 import sys
 from pathlib import Path
 
 import msgspec
 
 from drivers.errors import SettingsError
+from edge.logs import log_to_stderr
 from edge.record.filing import Filing
 from edge.record.misbehaviour import MODES
 from edge.record.mqtt import broker_at
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError("--misbehave-to-test-hubs is for demonstrations: add --accept-demo")
     if bool(args.cert) != bool(args.key):
         raise SettingsError("give --cert and --key together")
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="record-system: %(message)s")
+    log_to_stderr()
     broker = broker_at(
         args.broker,
         ca=args.ca,
