@@ -21,6 +21,7 @@ from msgspec import Meta, Struct
 from drivers.model import Kind
 from edge.clock import Clock
 from edge.desk import Desk, Refused
+from edge.store import StoreError
 from edge.view import RoomView
 
 LINE_BYTES = 65_536
@@ -50,7 +51,9 @@ class Scan(_Act, frozen=True, tag="scan"):
 
 
 class ConfirmPatient(_Act, frozen=True, tag="confirm-patient"):
-    """Both identifiers were compared: it is this person."""
+    """Both identifiers were compared: it is this person; `reference` says which one was shown."""
+
+    reference: Short | None = None
 
 
 class NotThisPerson(_Act, frozen=True, tag="not-this-person"):
@@ -159,19 +162,38 @@ class Control:
         self._path = path
         self._door = door
         self._clock = clock
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Serve; a socket left by a service that was killed is replaced."""
-        self._path.unlink(missing_ok=True)
-        server = await asyncio.start_unix_server(self._serve, self._path, limit=LINE_BYTES)
-        self._path.chmod(0o600)
+        """Serve; a socket left by a service that was killed is replaced.
+
+        It takes its place only once nobody else can open it.
+        """
+        unborn = self._path.with_name(f"{self._path.name}-new")
+        unborn.unlink(missing_ok=True)
+        server = await asyncio.start_unix_server(self._serve, unborn, limit=LINE_BYTES)
+        unborn.chmod(0o600)
+        unborn.rename(self._path)
         try:
-            async with server:
-                await server.serve_forever()
+            await server.serve_forever()
         finally:
+            server.close()
+            await self._end_lines()
             self._path.unlink(missing_ok=True)
 
+    async def _end_lines(self) -> None:
+        """End every line that is still open: a server waits for those who watch, for ever."""
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._converse(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+        await asyncio.wait([task])
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await _line(reader):
                 act = _read(line)
@@ -180,8 +202,8 @@ class Control:
                     break
                 writer.write(_ENCODER.encode(await self._answer(act)) + b"\n")
                 await writer.drain()
-        except (ConnectionError, asyncio.CancelledError):
-            pass  # whoever asked has gone, or the service is ending
+        except ConnectionError:
+            pass  # whoever asked has gone
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError):
@@ -193,16 +215,18 @@ class Control:
             await writer.drain()
             changed = asyncio.ensure_future(self._door.change())
             second = asyncio.ensure_future(self._clock.sleep(WATCH_S))
-            await asyncio.wait({changed, second}, return_when=asyncio.FIRST_COMPLETED)
-            changed.cancel()
-            second.cancel()
+            try:
+                await asyncio.wait({changed, second}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                changed.cancel()
+                second.cancel()
 
     async def _answer(self, act: "Act | Answer") -> Answer:
         if isinstance(act, Answer):
             return act
         try:
             result = await self._steps()[type(act)](act)
-        except Refused as refusal:
+        except (Refused, StoreError) as refusal:
             return Answer(ok=False, error=str(refusal))
         return Answer(ok=True, result=msgspec.Raw(_ENCODER.encode(result)))
 
@@ -213,9 +237,6 @@ class Control:
     async def _sign_out(self) -> None:
         self._door.desk.sign_out()
 
-    async def _not_this_person(self) -> None:
-        self._door.desk.not_this_person()
-
     def _steps(self) -> dict[type, Callable[[Any], Awaitable[object]]]:
         """Return what each act does; an act's type chooses the step, which can rely on it."""
         desk = self._door.desk
@@ -223,8 +244,8 @@ class Control:
             SignIn: lambda act: desk.sign_in(act.badge),
             SignOut: lambda _: self._sign_out(),
             Scan: lambda act: desk.scan(act.code),
-            ConfirmPatient: lambda _: desk.confirm_patient(),
-            NotThisPerson: lambda _: self._not_this_person(),
+            ConfirmPatient: lambda act: desk.confirm_patient(act.reference),
+            NotThisPerson: lambda _: desk.not_this_person(),
             RoomList: lambda _: desk.room_list(),
             Choose: lambda act: desk.choose(act.reference),
             CheckUnverified: lambda _: desk.check_unverified(),
@@ -239,10 +260,12 @@ class Control:
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
+    """Return the next whole line, none at the end or for one that is nobody's we know: too long."""
     try:
-        return await reader.readline()
-    except ValueError:  # longer than LINE_BYTES: nobody we know
+        line = await reader.readline()
+    except ValueError:
         return b""
+    return line if line.endswith(b"\n") else b""
 
 
 def _read(line: bytes) -> Act | Answer:

@@ -45,8 +45,9 @@ from edge.events import (
     Taken,
     WrongPatient,
 )
-from edge.observation import Method, Moment, Subject
+from edge.observation import Association, Method, Moment, Subject
 from edge.room.state import Item, ItemState
+from edge.store.outbox import Move, RowState
 
 Ask = Callable[[Request], Awaitable[Reply]]
 WhoIs = Callable[[str], Awaitable[Subject | None]]
@@ -84,6 +85,7 @@ class Desk:
         self._ask = ask
         self._run = run
         self._who_is = who_is
+        self._turn = 0  # an answer to an earlier question than the latest is nobody's any more
 
     # ---- who is acting
 
@@ -112,11 +114,16 @@ class Desk:
         """
         person = self._person()
         await self.close(CloseReason.NEXT_PATIENT)
+        turn = self._turn
         try:
-            self.candidate = await self._look_up(code, None)
+            found = await self._look_up(code, None)
         except NoAnswer:
+            self._still(turn)
             await self._open_unverified(code, person)
-        return self.candidate
+            return None
+        self._still(turn)
+        self.candidate = found
+        return found
 
     async def room_list(self) -> tuple[Patient, ...]:
         """Return whom the record system expects in this room."""
@@ -136,31 +143,46 @@ class Desk:
                 return self.candidate
         raise Refused("this patient is not on the room's list any more")
 
-    async def confirm_patient(self) -> str:
-        """Take the proposed patient, whose two identifiers a person compared; the association."""
+    async def confirm_patient(self, reference: str | None = None) -> str:
+        """Take the proposed patient, whose two identifiers a person compared; the association.
+
+        `reference` is the patient who was shown, where the screen says: another may have been
+        proposed in the meantime.
+        """
         candidate, person = self.candidate, self._person()
         if candidate is None:
             raise Refused("there is no patient to confirm: scan first")
+        if reference not in {None, candidate.patient.reference}:
+            raise Refused("another patient was proposed in the meantime: compare again")
         self.candidate = None
         return await self._open(candidate, person)
 
-    def not_this_person(self) -> None:
-        """Drop the proposed patient."""
-        self.candidate = None
+    async def not_this_person(self) -> None:
+        """Drop the proposed patient; what was held for one who was to be verified is nobody's."""
+        dropped, self.candidate = self.candidate, None
+        if dropped is not None and dropped.verifies is not None:
+            await self.mismatch(dropped.verifies)
 
     async def check_unverified(self) -> Candidate | None:
-        """Once the record system is back, ask it about a patient scanned while it was away."""
-        for association in self._chronicle.state.associations.values():
-            if association.verified:
-                continue
-            scanned = await self._who_is(association.subject)
-            if scanned is None:
-                continue
+        """Once the record system is back, ask it about a patient scanned while it was away.
+
+        The earliest comes first; one whose code it does not know does not keep the others waiting.
+        """
+        refused: Refused | None = None
+        turn = self._turn
+        for association, code in await self._unverified():
             try:
-                self.candidate = await self._look_up(scanned.display[0], association.id)
+                found = await self._look_up(code, association.id)
             except NoAnswer:
                 return None
-            return self.candidate
+            except Refused as error:
+                refused = error
+                continue
+            self._still(turn)
+            self.candidate = found
+            return found
+        if refused is not None:
+            raise refused
         return None
 
     async def mismatch(self, association: str) -> None:
@@ -170,8 +192,9 @@ class Desk:
         )
 
     async def close(self, reason: CloseReason = CloseReason.END_OF_VISIT) -> None:
-        """End the visit, if there is one."""
+        """End the visit, if there is one, and with it whatever was proposed or asked."""
         self.candidate = None
+        self._turn += 1
         association = self._chronicle.state.association
         if association is not None:
             await self._chronicle.record(
@@ -228,16 +251,14 @@ class Desk:
     async def discard(self, item: int, reason: str) -> None:
         """Say that a value is none; what was sent is withdrawn."""
         person = self._person()
-        self._item(item)
-        await self._chronicle.record(
-            Discarded(at=self._now(), item=item, person=person, reason=reason)
-        )
+        discarded = Discarded(at=self._now(), item=item, person=person, reason=reason)
+        await self._chronicle.record(discarded, outbox=_given_up(self._item(item)))
 
     async def wrong_patient(self, item: int) -> None:
         """Say that a value is another patient's; what was sent is withdrawn."""
         person = self._person()
-        self._item(item)
-        await self._chronicle.record(WrongPatient(at=self._now(), item=item, person=person))
+        wrong = WrongPatient(at=self._now(), item=item, person=person)
+        await self._chronicle.record(wrong, outbox=_given_up(self._item(item)))
 
     # ---- details
 
@@ -253,6 +274,19 @@ class Desk:
         if states and item.state not in states:
             raise Refused(f"value {sequence} is {item.state}, not {' or '.join(states)}")
         return item
+
+    def _still(self, turn: int) -> None:
+        if turn != self._turn:
+            raise Refused("somebody else was identified in the meantime")
+
+    async def _unverified(self) -> list[tuple[Association, str]]:
+        """Return unverified associations with the codes that were scanned, the earliest first."""
+        waiting = [
+            each for each in self._chronicle.state.associations.values() if not each.verified
+        ]
+        waiting.sort(key=lambda each: (each.opened.wall_ns, each.id))
+        scanned = [(each, await self._who_is(each.subject)) for each in waiting]
+        return [(each, subject.display[0]) for each, subject in scanned if subject is not None]
 
     async def _look_up(self, code: str, verifies: str | None) -> Candidate:
         request = PatientRequest(**self._envelope(), body=ScannedPatient(code))
@@ -308,6 +342,12 @@ class Desk:
 
     def _now(self) -> Moment:
         return Moment.of(self._clock.now(), self._clock.era)
+
+
+def _given_up(item: Item) -> list[Move]:
+    """Return what becomes of the row of a refused result about which a person decides otherwise."""
+    refused = item.state is ItemState.REFUSED
+    return [Move(item.result_id, RowState.GIVEN_UP)] if refused else []
 
 
 class _Envelope(TypedDict):
