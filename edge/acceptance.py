@@ -22,7 +22,7 @@ from edge.observation import (
     Subject,
     Timing,
 )
-from edge.room.state import Item, ItemState, RoomState, Withdrawal
+from edge.room.state import Item, RoomState, Withdrawal
 
 
 class Hub(Struct, frozen=True):
@@ -43,11 +43,7 @@ def due(state: RoomState, now: Moment) -> tuple[Due, ...]:
     Values taken under an untrusted clock wait until it is synchronised, or for the site's limit;
     then they go out with the uncertainty stated. Withdrawals wait for the receipt of the original.
     """
-    accepted = [
-        item
-        for item in state.items.values()
-        if item.state is ItemState.ACCEPTED and _time_is_good_enough(state, item, now)
-    ]
+    accepted = [item for item in state.accepted.values() if _time_is_good_enough(state, item, now)]
     withdrawals = [
         withdrawal
         for withdrawal in state.withdrawals.values()

@@ -1,13 +1,16 @@
 """The journal and the room folded from it, always together."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 
 from edge.events import AssociationClosed, Discarded, Event, Recorded, WrongPatient
 from edge.observation import Subject
-from edge.room import RoomState, fold
-from edge.store import Store
+from edge.room import RoomState, fold, snapshot
+from edge.store import Snapshot, Store
 from edge.store.outbox import OutboxChange
+
+log = logging.getLogger(__name__)
 
 # Events after which an accepted value must not be sent as if nothing had happened.
 TAKES_BACK = (AssociationClosed, Discarded, WrongPatient)
@@ -31,11 +34,32 @@ class Chronicle:
 
     @staticmethod
     async def resumed(store: Store) -> "Chronicle":
-        """Return the chronicle of a store as it was left: its whole journal, folded."""
+        """Return the chronicle of a store as it was left: its last snapshot, and what came after.
+
+        StoreError when the snapshot cannot be read and what it stands for was purged.
+        """
+        kept = await store.snapshot()
         state, folded = RoomState(journal=store.journal), 0
-        async for recorded in store.recorded():
+        if kept is not None:
+            try:
+                state, folded = snapshot.decode(kept.state), kept.sequence
+            except snapshot.SnapshotError as error:
+                # Other software wrote it; the journal says the same where it is whole.
+                log.warning("%s; the journal is folded from its beginning", error)
+        async for recorded in store.recorded(folded + 1):
             state, folded = fold(state, recorded), recorded.sequence
         return Chronicle(store, state, folded)
+
+    async def keep_snapshot(self) -> None:
+        """Keep the room as it is, so that the journal before it may be purged."""
+        state = self.state
+        kept = Snapshot(
+            sequence=self._folded,
+            state=snapshot.encode(state),
+            needed=snapshot.oldest_needed(state),
+            subjects=snapshot.subjects_of(state),
+        )
+        await self._store.keep_snapshot(kept)
 
     @property
     def folded(self) -> int:

@@ -160,10 +160,11 @@ class Station:
         return now.mono_ns - last.mono_ns > state.policy.idle_close_s * NS
 
     async def keep_house(self) -> None:
-        """Keep snapshots and purge what is filed and old."""
+        """Keep a snapshot and purge, now and then: a hub may be switched off every evening."""
         while True:
-            await self.clock.sleep(HOUSEKEEPING_S)
+            await self.chronicle.keep_snapshot()
             await self.store.purge(self.clock.now(), self.ways.retention_s)
+            await self.clock.sleep(HOUSEKEEPING_S)
 
     async def view(self) -> RoomView:
         """Return the room for a screen."""

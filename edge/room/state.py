@@ -70,6 +70,7 @@ class RoomState(Struct, frozen=True):
     association: Association | None = None
     associations: Ledger[str, Association] = Ledger()
     items: Ledger[int, Item] = Ledger()
+    accepted: Ledger[int, Item] = Ledger()  # those of `items` that are to be sent
     results: Ledger[str, int] = Ledger()
     withdrawals: Ledger[str, Withdrawal] = Ledger()
     last_values: Ledger[str, LastValue] = Ledger()
@@ -103,6 +104,9 @@ def put(state: RoomState, item: Item) -> RoomState:
     return replace(
         state,
         items=state.items.put(item.sequence, item),
+        accepted=state.accepted.put(item.sequence, item)
+        if item.state is ItemState.ACCEPTED
+        else state.accepted.without(item.sequence),
         results=state.results.put(item.result_id, item.sequence),
     )
 
@@ -112,6 +116,7 @@ def drop(state: RoomState, item: Item) -> RoomState:
     return replace(
         state,
         items=state.items.without(item.sequence),
+        accepted=state.accepted.without(item.sequence),
         results=state.results.without(item.result_id),
     )
 

@@ -21,6 +21,7 @@ class RowState(StrEnum):
     FILED = "filed"  # receipted; kept for the retention time, then removed
     REJECTED = "rejected"  # the record system said no; a person must act
     PARKED = "parked"  # the broker will not take it; a person must act
+    GIVEN_UP = "given-up"  # a person acted: it is not to be filed; kept as long as a filed one
 
 
 class OutboxRow(Struct, frozen=True):

@@ -46,14 +46,14 @@ def move(book: Book, change: Move, now: Instant) -> None:
     ).fetchone()
     if found is None:
         raise _unknown(change.result_id)
-    filed = change.state is RowState.FILED
-    if found[0] == RowState.FILED.value and not filed:
+    ended = change.state in {RowState.FILED, RowState.GIVEN_UP}
+    if found[0] == RowState.FILED.value and change.state is not RowState.FILED:
         raise StoreRefused(f"result {change.result_id} is filed and cannot become {change.state}")
     if change.state is RowState.WAITING and not found[1]:
         raise _erased(change.result_id)
     book.connection.execute(
-        "UPDATE outbox SET state = ?, filed_ns = coalesce(filed_ns, ?) WHERE result_id = ?",
-        (change.state.value, now.wall_ns if filed and now.trusted else None, change.result_id),
+        "UPDATE outbox SET state = ?, ended_ns = coalesce(ended_ns, ?) WHERE result_id = ?",
+        (change.state.value, now.wall_ns if ended and now.trusted else None, change.result_id),
     )
 
 
@@ -108,7 +108,7 @@ def requeue(book: Book, result_id: str) -> OutboxRow:
     if not found.payload:
         raise _erased(result_id)
     book.connection.execute(
-        "UPDATE outbox SET state = 'waiting', filed_ns = NULL WHERE result_id = ?", (result_id,)
+        "UPDATE outbox SET state = 'waiting', ended_ns = NULL WHERE result_id = ?", (result_id,)
     )
     return msgspec.structs.replace(found, state=RowState.WAITING)
 
@@ -133,10 +133,10 @@ def erase(book: Book, subject: str) -> int:
 
 
 def purge(book: Book, now: Instant, retention_s: float) -> int:
-    """Remove some rows filed longer ago than the retention and return how many."""
+    """Remove some rows that ended longer ago than the retention and return how many."""
     changed = book.connection.execute(
         "DELETE FROM outbox WHERE place IN (SELECT place FROM outbox "
-        "WHERE state = 'filed' AND filed_ns <= ? ORDER BY place LIMIT ?)",
+        "WHERE state IN ('filed', 'given-up') AND ended_ns <= ? ORDER BY place LIMIT ?)",
         (now.wall_ns - round(retention_s * NS), PURGE_ROWS),
     )
     return changed.rowcount

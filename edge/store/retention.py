@@ -62,7 +62,7 @@ def stamp(book: Book, now: Instant) -> None:
     """Let retention run from the first synchronised moment, where there was none at the time."""
     for statement in (
         "UPDATE segments SET closed_ns = ? WHERE last IS NOT NULL AND closed_ns IS NULL",
-        "UPDATE outbox SET filed_ns = ? WHERE state = 'filed' AND filed_ns IS NULL",
+        "UPDATE outbox SET ended_ns = ? WHERE state IN ('filed', 'given-up') AND ended_ns IS NULL",
     ):
         book.connection.execute(statement, (now.wall_ns,))
 
@@ -87,7 +87,7 @@ def purge_segment(book: Book, now: Instant, retention_s: float) -> int:
 def _expendable(book: Book, snapshot: Snapshot) -> int:
     """Return the last sequence that nothing needs any more."""
     (unfiled,) = book.connection.execute(
-        "SELECT min(place) FROM outbox WHERE state <> 'filed'"
+        "SELECT min(place) FROM outbox WHERE state NOT IN ('filed', 'given-up')"
     ).fetchone()
     needed = [oldest - 1 for oldest in (snapshot.needed, unfiled) if oldest is not None]
     return min([snapshot.sequence, *needed])

@@ -53,9 +53,9 @@ CREATE TABLE outbox (
     space TEXT NOT NULL,
     after TEXT,
     subject TEXT,
-    state TEXT NOT NULL CHECK (state IN ('waiting', 'filed', 'rejected', 'parked')),
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'filed', 'rejected', 'parked', 'given-up')),
     attempts INTEGER NOT NULL DEFAULT 0,
-    filed_ns INTEGER
+    ended_ns INTEGER
 ) STRICT;
 
 CREATE INDEX outbox_by_state ON outbox (state, place);

@@ -41,7 +41,7 @@ from edge.events import (
 )
 from edge.ledger import Ledger
 from edge.observation import Method, Moment, Origin, Space, Subject, content_sha256
-from edge.room import ItemState, RoomState, Withdrawal, fold
+from edge.room import ItemState, RoomState, Withdrawal, fold, snapshot
 
 JOURNAL = "5e7d3e0a-0000-4000-8000-000000000001"
 HUB = Hub("main", "room-1", "vitals-edge 0", Space.PRODUCTION)
@@ -588,6 +588,10 @@ class AnyCourseOfEvents(RuleBasedStateMachine):
         for recorded in self.history:
             state = fold(state, recorded)
         assert state == self.state
+
+    @invariant()
+    def a_room_kept_as_bytes_is_the_same_room(self):
+        assert snapshot.decode(snapshot.encode(self.state)) == self.state
 
     @invariant()
     def nothing_is_in_the_room_under_two_names(self):

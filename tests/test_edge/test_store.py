@@ -583,6 +583,7 @@ async def test_a_full_store_refuses_new_values_and_still_takes_receipts(path, cl
             RowState.FILED: 1,
             RowState.REJECTED: 0,
             RowState.PARKED: 0,
+            RowState.GIVEN_UP: 0,
         }
 
 
@@ -706,3 +707,12 @@ async def test_in_a_replay_every_call_is_done_before_anybody_else_gets_a_turn(pa
         await other
         await asyncio.sleep(0)
         assert turns == [1, "other"]
+
+
+async def test_what_a_person_gave_up_goes_with_the_filed_ones(path, clock):
+    async with await Store.open(path, clock=clock) as store:
+        await accept(store, "a")
+        await store.append([], outbox=[Move("a", RowState.REJECTED)])
+        await store.append([], outbox=[Move("a", RowState.GIVEN_UP)])
+        assert (await store.purge(clock.now(), 0.0)).results == 1
+        assert await store.row("a") is None
