@@ -122,14 +122,21 @@ Result = AssociatedMeasurement
 
 
 def content_sha256(result: Result) -> str:
-    """Hash what a chart would show: patient, kind, readings, time, and whether it is withdrawn.
+    """Hash what a chart would show: patient, kind, origin, readings, time, and what it withdraws.
 
-    Two bundles with one result id and different hashes are different claims, and a refusal.
+    SHA-256 of compact JSON of ``[reference, kind, origin, [[metric, value, unit, status], ...],
+    milliseconds since 1970, corrected result id or null]``, readings by metric, the unit null where
+    there is no value. Two bundles with one result id and different hashes are different claims.
     """
+    readings = [
+        (r.metric, r.value, r.unit if r.value is not None else None, r.status)
+        for r in sorted(result.measurement.readings, key=lambda reading: reading.metric)
+    ]
     content = (
         result.subject.reference,
         result.measurement.kind,
-        [(r.metric, r.value, r.unit, r.status) for r in result.measurement.readings],
+        result.origin,
+        readings,
         result.timing.wall_ns // 1_000_000,  # what the bundle says: milliseconds
         result.corrects.result_id if result.corrects else None,
     )

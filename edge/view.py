@@ -7,6 +7,7 @@ described, never shown with a person. Nothing here decides anything.
 from msgspec import Struct
 
 from drivers.model import Instant, Reading
+from edge.acceptance import timing_of
 from edge.clock import NS, utc
 from edge.live import Current, Live
 from edge.observation import Subject
@@ -78,6 +79,7 @@ class RoomView(Struct, frozen=True):
     held: int
     quarantined: int
     refused: int
+    unsent: int  # offered in a visit that is over, and never confirmed
     live: tuple[LiveView, ...]
     clock_trusted: bool
     instruments: tuple[InstrumentView, ...] = ()
@@ -93,10 +95,11 @@ def view_of(state: RoomState, subject: Subject | None, live: Live, now: Instant)
         patient=subject.display if subject and association else None,
         verified=association.verified if association else False,
         since=_time(association.opened.wall_ns) if association else None,
-        values=tuple(_value(item) for item in _with_shown(items, present)),
+        values=tuple(_value(state, item) for item in _with_shown(items, present)),
         held=_count(items, ItemState.HELD),
         quarantined=_count(items, ItemState.QUARANTINED),
         refused=_count(items, ItemState.REFUSED),
+        unsent=_count(items, ItemState.OFFERED) - _count(present, ItemState.OFFERED),
         live=tuple(_live(name, current, now) for (name, _, _), current in live.values.items()),
         clock_trusted=now.trusted,
     )
@@ -109,8 +112,8 @@ def _with_shown(items: list[Item], present: list[Item]) -> list[Item]:
     return [item for item in items if item.sequence in chosen or item.state in loose]
 
 
-def _value(item: Item) -> ValueView:
-    event = item.event
+def _value(state: RoomState, item: Item) -> ValueView:
+    event, timing = item.event, timing_of(state, item)
     identity = event.identity
     return ValueView(
         item=item.sequence,
@@ -119,8 +122,8 @@ def _value(item: Item) -> ValueView:
         origin=event.origin,
         instrument=event.instrument,
         device=" ".join(filter(None, (identity.model or identity.driver, identity.serial))),
-        taken=_time(event.at.wall_ns),
-        clock_trusted=event.at.trusted,
+        taken=_time(timing.wall_ns),
+        clock_trusted=timing.trusted,
         state=item.state,
         reason=item.reason,
         flags=tuple(sorted(event.measurement.flags)),

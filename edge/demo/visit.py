@@ -76,7 +76,8 @@ class Visit:
         self._tell.good(f"signed in: {who['display']}")
         candidate = await self._door.act("scan", code=WRISTBAND)
         name, birth_date = candidate["patient"]["display"]
-        await self._door.act("confirm-patient")
+        reference = candidate["patient"]["reference"]
+        await self._door.act("confirm-patient", reference=reference)
         self._tell.good(f"wristband scanned, two identifiers compared: {name}, {birth_date}")
 
     async def _measure(self) -> None:

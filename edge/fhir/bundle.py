@@ -35,9 +35,9 @@ from edge.observation import AssociatedMeasurement, content_sha256
 def encode(result: AssociatedMeasurement, *, hub: HubIdentity, sequence: int) -> bytes:
     """Return the Bundle of a result as compact JSON; the same arguments are the same bytes.
 
-    `sequence` is the journal sequence with which the result enters the outbox; with `hub.run`, the
-    run of the service in which it did, it says where the bytes were made, however often and by
-    whatever run they are sent.
+    `sequence` is the place in the hub's journal of what the result was made of: it orders the
+    results of a hub, and with `hub.run`, the run of the service in which it was enqueued, says
+    where the bytes were made, however often and by whatever run they are sent.
     """
     actors, entries = actors_of(result, hub)
     made = observations(result, actors)
