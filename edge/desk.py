@@ -64,12 +64,14 @@ class NoAnswer(Exception):  # noqa: N818 - a state
 class Candidate(Struct, frozen=True):
     """A patient the record system named, whom nobody has confirmed yet.
 
-    `verifies` is an unverified association this is the second check for.
+    `verifies` is an unverified association this is the second check for; `association` the id that
+    the record system gave to the one to be opened.
     """
 
     patient: Patient
     method: Method
     verifies: str | None = None
+    association: str | None = None
 
 
 class Desk:
@@ -204,6 +206,7 @@ class Desk:
     async def assigned(self, command: AssignPatient, received: Instant) -> str | None:
         """Follow the record system's word on who is here; the reason where it is not followed.
 
+        What was followed once is over when its visit is, however often it is said again.
         A person still compares the two identifiers, except where the site lets values go out by
         themselves and the record system says that somebody validated the assignment.
         """
@@ -211,13 +214,13 @@ class Desk:
         if refused is not None:
             return refused
         body = command.body
-        if self._chronicle.state.known(body.association_id) is not None:
+        if body.association_id in self._chronicle.state.used:
             return None
         await self.close(CloseReason.NEXT_PATIENT)
-        candidate = Candidate(body.patient, Method.RECORD_SYSTEM)
+        candidate = Candidate(body.patient, Method.RECORD_SYSTEM, association=body.association_id)
         auto = self._chronicle.state.policy.confirm is Confirm.AUTO
         if auto and body.validated_by:
-            await self._open(candidate, body.validated_by, body.association_id)
+            await self._open(candidate, body.validated_by)
         else:
             self.candidate = candidate
         return None
@@ -297,12 +300,12 @@ class Desk:
             raise Refused(f"the record system {found} with this code; check the wristband")
         return Candidate(patients[0], Method.SCAN, verifies)
 
-    async def _open(self, candidate: Candidate, person: str, association: str | None = None) -> str:
+    async def _open(self, candidate: Candidate, person: str) -> str:
         patient = candidate.patient
         subject = Subject(patient.reference, patient.display)
         if candidate.verifies is not None:
             return await self._verify(candidate.verifies, subject)
-        key, association = str(uuid.uuid4()), association or str(uuid.uuid4())
+        key, association = str(uuid.uuid4()), candidate.association or str(uuid.uuid4())
         opened = AssociationOpened(
             at=self._now(),
             association=association,

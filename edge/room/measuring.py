@@ -1,5 +1,7 @@
 """What a measurement is to the people in the room, at the moment it becomes durable."""
 
+import hashlib
+
 from msgspec.structs import replace
 
 from edge.association import Unprovable, span_of, why_outside
@@ -13,18 +15,25 @@ NO_VALUE = "no value"
 NOT_SENT = "derived values are not sent from here"
 
 STORED_MAX = 4096  # more than the memories of all instruments of a room together
+ARRIVED_MAX = 1024  # more measurements than one chunk of kept bytes can hold
 
 
 def measured(state: RoomState, sequence: int, event: Measured) -> RoomState:
-    """Judge a new measurement; one that was seen before, stored or repeated, changes nothing."""
+    """Judge a new measurement; one that was seen before, stored or repeated, changes nothing.
+
+    Of kept bytes the first part can be measured before a crash and be read again after it, then
+    without the instrument's name: known by the bytes and the moment of their arrival.
+    """
     by_content = content_result_id(event.measurement, event.identity)
-    if by_content is not None and by_content in state.stored:
+    by_arrival = _arrival(event)
+    if by_content in state.stored or by_arrival in state.arrived:
         return state
     repeated = _shown_again(state, event)
     latest = LastValue(_fingerprint(event), event.at)
     state = replace(
         state,
         last_values=state.last_values.put(_source(event), latest),
+        arrived=(*state.arrived, by_arrival)[-ARRIVED_MAX:],
         last_activity=event.at,
     )
     if by_content is not None:
@@ -75,6 +84,11 @@ def _shown_again(state: RoomState, event: Measured) -> bool:
         return False
     anew = link.at.era != last.at.era or link.at.mono_ns > last.at.mono_ns
     return anew and last.readings == _fingerprint(event)
+
+
+def _arrival(event: Measured) -> str:
+    raw = hashlib.sha256(event.measurement.raw).hexdigest()
+    return f"{_source(event)}/{event.at.era}/{event.at.mono_ns}/{raw}"
 
 
 def _source(event: Measured) -> str:

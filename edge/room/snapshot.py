@@ -27,6 +27,8 @@ class _Folded(Struct, frozen=True, forbid_unknown_fields=True):
     last_values: tuple[tuple[str, LastValue], ...]
     linked: tuple[LinkOpened, ...]
     stored: tuple[str, ...]
+    arrived: tuple[str, ...]
+    used: tuple[str, ...]
     synchronised: Moment | None
     last_activity: Moment | None
     filed: int
@@ -47,6 +49,8 @@ def encode(state: RoomState) -> bytes:
         last_values=tuple(sorted(state.last_values.items(), key=lambda pair: pair[0])),
         linked=tuple(sorted(state.linked.values(), key=lambda link: link.instrument)),
         stored=state.stored,
+        arrived=state.arrived,
+        used=state.used,
         synchronised=state.synchronised,
         last_activity=state.last_activity,
         filed=state.filed,
@@ -85,6 +89,8 @@ def decode(data: bytes) -> RoomState:
         last_values=Ledger(folded.last_values),
         linked=Ledger((link.instrument, link) for link in folded.linked),
         stored=folded.stored,
+        arrived=folded.arrived,
+        used=folded.used,
         synchronised=folded.synchronised,
         last_activity=folded.last_activity,
         filed=folded.filed,

@@ -77,6 +77,8 @@ class RoomState(Struct, frozen=True):
     stored: tuple[
         str, ...
     ] = ()  # results known by content, so that a backlog sent again is seen as such
+    arrived: tuple[str, ...] = ()  # the latest arrivals, to know kept bytes that are read again
+    used: tuple[str, ...] = ()  # ids of the latest associations, also of those long over
     linked: Ledger[str, LinkOpened] = Ledger()
     synchronised: Moment | None = None
     last_activity: Moment | None = None

@@ -9,10 +9,12 @@ from edge.room.state import ItemState, RoomState, forget_settled, items_of, put
 
 MISMATCHED = "it was not this patient"
 
+USED_MAX = 256  # more visits than there are in the minutes for which an assignment is valid
+
 
 def opened(state: RoomState, event: AssociationOpened) -> RoomState:
-    """Begin an association, ending the one before; an id is used once."""
-    if event.association in state.associations:
+    """Begin an association, ending the one before; an id is used once, whoever repeats it."""
+    if event.association in state.used:
         return state
     state = _ended(state, event.at)
     association = Association(
@@ -27,6 +29,7 @@ def opened(state: RoomState, event: AssociationOpened) -> RoomState:
         state,
         association=association,
         associations=state.associations.put(association.id, association),
+        used=(*state.used, association.id)[-USED_MAX:],
         last_activity=event.at,
     )
 

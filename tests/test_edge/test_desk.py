@@ -112,7 +112,7 @@ class Room:
             kind=Kind.OXIMETRY,
             readings=(Reading(Metric.SPO2, value, Unit.PERCENT),),
             at=self.clock.now(),
-            raw=b"",
+            raw=str(value).encode(),
         )
         (recorded,) = await self.chronicle.record(
             Measured(
@@ -428,7 +428,7 @@ async def test_an_offline_scan_survives_a_restart(tmp_path):
 async def test_an_assignment_is_compared_by_a_person_where_the_site_confirms(room):
     assert await room.desk.assigned(room.command(), room.clock.now()) is None
     assert room.association is None
-    assert room.desk.candidate == Candidate(ERIKA, Method.RECORD_SYSTEM)
+    assert room.desk.candidate == Candidate(ERIKA, Method.RECORD_SYSTEM, association="a-1")
 
 
 async def test_a_validated_assignment_opens_by_itself_where_values_do(room):
@@ -450,6 +450,25 @@ async def test_an_assignment_said_twice_is_one_visit(room):
         await room.desk.assigned(room.command(), room.clock.now())
     events = [recorded.event async for recorded in room.store.recorded()]
     assert sum(isinstance(event, AssociationOpened) for event in events) == 1
+
+
+@pytest.mark.parametrize("confirm", Confirm)
+async def test_an_assignment_said_again_after_its_visit_leaves_the_next_patient_alone(
+    staffed, confirm
+):
+    await staffed.start(confirm=confirm)
+    await staffed.desk.assigned(staffed.command(), staffed.clock.now())
+    if confirm is Confirm.CONFIRM:
+        await staffed.desk.confirm_patient()
+    await staffed.desk.scan("0018-2")
+    association = await staffed.desk.confirm_patient()
+    await staffed.desk.assigned(staffed.command(), staffed.clock.now())
+    assert (staffed.association.id, staffed.desk.candidate) == (association, None)
+
+
+async def test_a_visit_that_a_person_confirmed_has_the_id_the_record_system_gave_it(staffed):
+    await staffed.desk.assigned(staffed.command(), staffed.clock.now())
+    assert await staffed.desk.confirm_patient() == "a-1"
 
 
 @pytest.mark.parametrize(

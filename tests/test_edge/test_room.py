@@ -120,6 +120,24 @@ def test_a_value_that_may_have_begun_before_the_patient_came_is_quarantined():
     assert only_item(room(opened(100), measured(104))).state is ItemState.QUARANTINED
 
 
+def test_bytes_read_again_after_a_crash_are_no_second_value_though_the_instrument_has_no_name_yet():
+    time = DeviceTime(datetime(2026, 1, 5), 1.0)  # noqa: DTZ001 - an instrument's own, without a zone
+    stored = measurement(at=10, device_time=time)
+    live = measured(10, serial="501234567", measurement=stored)
+    recovered = measured(10, measurement=stored)
+    assert set(room(live, recovered).items) == {2}
+
+
+def test_the_same_bytes_at_another_moment_are_another_value():
+    first, second = measured(110), measured(111)
+    assert set(room(opened(100), first, second).items) == {3, 4}
+
+
+def test_an_association_that_is_long_over_is_not_opened_a_second_time():
+    state = room(opened(100), closed(200), opened(300, "visit-2"), opened(400))
+    assert state.association.id == "visit-2"
+
+
 def test_the_first_value_of_an_instrument_that_repeats_its_last_one_is_nobody_s():
     state = room(opened(100), measured(400, Memory.STICKY))
     assert only_item(state).state is ItemState.QUARANTINED
