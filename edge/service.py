@@ -14,10 +14,11 @@ from msgspec.structs import replace
 
 from drivers.model import Instant
 from edge.clock import utc
-from edge.contract.messages import DeviceState, DeviceStatus
+from edge.contract.messages import DeviceState, DeviceStatus, Live
 from edge.control import Control
 from edge.desk import Desk
 from edge.events import CloseReason
+from edge.observation import Moment, Origin
 from edge.publish.publisher import Publisher
 from edge.station import Station
 from edge.supervisor import LinkState, Plan, Supervisor
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 IDLE_LOOK_S = 5.0
 DEVICES_LOOK_S = 1.0
+PREVIEW_S = 1.0
 
 _PRESENCE = {
     LinkState.ABSENT: DeviceState.ABSENT,
@@ -65,6 +67,7 @@ class Service:
             self._feed(),
             self._end_idle_visits(),
             self._tell_of_devices(),
+            self._show_previews(),
             station.accept_for_ever(),
             station.mind_the_clock(),
             station.keep_house(),
@@ -93,6 +96,26 @@ class Service:
                     told[name] = status
                     self._publisher.device_status(name, status)
             await station.clock.sleep(DEVICES_LOOK_S)
+
+    async def _show_previews(self) -> None:
+        """Publish what instruments say now, once a second, for displays; never to be filed."""
+        shown: dict[tuple[str, str], Moment] = {}
+        while True:
+            await self._station.clock.sleep(PREVIEW_S)
+            for (instrument, _, origin), current in list(self._station.live.values.items()):
+                for reading in current.measurement.readings:
+                    derived = "" if origin is Origin.MEASURED else f"{origin}-"
+                    signal = f"{derived}{reading.metric}"
+                    if shown.get((instrument, signal)) == current.at:
+                        continue
+                    shown[instrument, signal] = current.at
+                    preview = Live(
+                        at=utc(current.at.wall_ns),
+                        unit=reading.unit,
+                        status=reading.status,
+                        value=reading.value,
+                    )
+                    self._publisher.live(instrument, signal, preview)
 
     async def _end_idle_visits(self) -> None:
         while True:
