@@ -200,6 +200,7 @@ class Connection:
             manual_ack=True,
         )
         if endpoint.tls is not None:
+            endpoint.tls.sslsocket_class = _TidySocket
             client.tls_set_context(endpoint.tls)
         if endpoint.credentials is not None:
             client.username_pw_set(*endpoint.credentials)
@@ -307,6 +308,17 @@ class Connection:
         said: Properties | None,
     ) -> None:
         self._ended(code.value, getattr(said, "ReasonString", str(code)))
+
+
+class _TidySocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails; the library would leave it open."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
 
 
 def _publish_properties(notes: Notes) -> Properties:
