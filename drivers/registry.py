@@ -1,186 +1,19 @@
-"""Every supported instrument, by driver name: explicit, and imported only when asked for."""
+"""Every supported instrument, by driver name: explicit, and imported only when asked for.
+
+What an entry says is `drivers.entry`; the entries are in `drivers.catalogue`.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from importlib import import_module
-from types import MappingProxyType, ModuleType
-from typing import Any, cast
+from types import MappingProxyType
 
-import msgspec
+from drivers.catalogue import monitors, oximeters
+from drivers.entry import Confidence, Entry, LinkKind, Memory, Remembers, Stable
 
-from drivers.contract import Decoder, Factory, SerialLine, Write
-from drivers.errors import SettingsError
-from drivers.model import Kind, Metric
+__all__ = ["REGISTRY", "Confidence", "Entry", "LinkKind", "Memory", "Remembers", "Stable"]
 
-
-class Memory(StrEnum):
-    """How an instrument's memory can deceive about when, and so whose, a value is."""
-
-    LIVE = "live"  # says only what it measures now
-    STICKY = "sticky"  # repeats its last value until the next one
-    STAMPED = "stamped"  # stores, with its own time
-    SEQUENCED = "sequenced"  # stores, with a record number that only grows
-    BLIND = "blind"  # stores, with no proof of when
-
-
-class LinkKind(StrEnum):
-    """What an instrument can be reached by."""
-
-    SERIAL = "serial"
-    TCP = "tcp"
-    BLE = "ble"
-    FOLDER = "folder"
-    DICOM = "dicom"
-
-
-class Confidence(StrEnum):
-    """How well the wire format is established."""
-
-    CONFIRMED = "confirmed"  # two or more independent sources agree
-    SINGLE = "single"  # one source, or one lineage
-    EXPERIMENTAL = "experimental"
-
-
-@dataclass(frozen=True, slots=True)
-class Stable:
-    """When a streamed value is worth one measurement: valid and within `within` for `seconds`."""
-
-    seconds: float
-    within: Mapping[Metric, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Remembers:
-    """The memory of one kind of measurement of one instrument.
-
-    `settle_s` is the longest one measurement or the instrument's averaging can span. `stream` is
-    None where each Measurement is a spot value of its own.
-    """
-
-    memory: Memory
-    settle_s: float
-    stream: Stable | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """All that is known of a driver without importing it.
-
-    `driver` is "module:factory", `settings` "module:Struct", `virtual` "module:factory" of the
-    virtual instrument; `protocol` is the module that holds `Decoder`, `encode`, `scrub` and
-    `MAX_PENDING`, and `decoder_for(frame)` where a decoder may want several frames in a row.
-    `writes` is everything the driver can ever be granted to write.
-    """
-
-    title: str
-    driver: str
-    protocol: str
-    settings: str
-    virtual: str
-    links: frozenset[LinkKind]
-    memory: Mapping[Kind, Remembers]
-    confidence: Confidence
-    sources: str
-    writes: frozenset[Write] = frozenset()
-    line: SerialLine = field(default_factory=SerialLine)
-    matches: str = ""
-
-    def factory(self) -> Factory:
-        """Import and return what builds the driver."""
-        return cast("Factory", _load(self.driver))
-
-    def decoder(self, options: Mapping[str, Any] | None = None) -> Decoder:
-        """Return a fresh decoder; `options` are the instrument's settings."""
-        build = self.protocol_module().Decoder
-        chosen = self.options(options or {})
-        wanted = getattr(chosen, "decoder_options", None)
-        return cast("Decoder", build(**wanted()) if wanted else build())
-
-    def protocol_module(self) -> ModuleType:
-        """Import and return the module of the wire format: Decoder, encode, scrub, MAX_PENDING."""
-        return import_module(self.protocol)
-
-    def options(self, table: Mapping[str, Any]) -> Any:  # noqa: ANN401 - each driver has its own Struct
-        """Return the driver's checked settings or say which key is wrong."""
-        try:
-            return msgspec.convert(dict(table), _load(self.settings), strict=False)
-        except msgspec.ValidationError as error:
-            raise SettingsError(f"{self.title}: {error}") from error
-
-    def simulator(self) -> Any:  # noqa: ANN401 - typed by drivers.virtual, above this layer
-        """Import and return the factory of the virtual instrument."""
-        return _load(self.virtual)
-
-
-def _load(target: str) -> object:
-    module, _, name = target.partition(":")
-    return getattr(import_module(module), name)
-
-
-_IVY_450C = Entry(
-    title="Ivy 450C patient monitor (Ansar-B stream)",
-    driver="drivers.instruments.ivy_450c:Ivy450C",
-    protocol="drivers.protocols.ivy_ansarb",
-    settings="drivers.instruments.ivy_450c:Settings",
-    virtual="drivers.virtual.ivy_450c:VirtualIvy450C",
-    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
-    memory=MappingProxyType(
-        {
-            # Stable for ten packets: longer than a breath moves the rates, and a digit lost on a
-            # line without checksum cannot pass. They may move by as much as they do at rest.
-            # The monitor's averaging is not published; settle_s is the longest of its kind: a
-            # heart rate over 16 s, Masimo SET at its slowest 16 s, eight breaths at 8 a minute.
-            Kind.HEART_RATE: Remembers(
-                Memory.LIVE, settle_s=16.0, stream=Stable(10.0, {Metric.HEART_RATE: 5.0})
-            ),
-            Kind.OXIMETRY: Remembers(
-                Memory.LIVE,
-                settle_s=16.0,
-                stream=Stable(10.0, {Metric.SPO2: 1.0, Metric.PULSE_RATE: 5.0}),
-            ),
-            Kind.RESPIRATION: Remembers(
-                Memory.LIVE, settle_s=60.0, stream=Stable(10.0, {Metric.RESPIRATION_RATE: 3.0})
-            ),
-            # 180 s: no automatic cuff may stay inflated longer (IEC 80601-2-30), so none measures
-            # longer.
-            Kind.BLOOD_PRESSURE: Remembers(Memory.STICKY, settle_s=180.0),
-        }
-    ),
-    confidence=Confidence.SINGLE,
-    sources="MD PnP Program, OpenICE: device driver and a recording of an Ivy 450C",
-    line=SerialLine(baud=9600),
-    matches="FF ANSAR-B, one packet a second",
+REGISTRY: Mapping[str, Entry] = MappingProxyType(
+    {
+        "ivy-450c": monitors.IVY_450C,
+        "nonin": oximeters.NONIN,
+    }
 )
-
-_NONIN = Entry(
-    title="Nonin pulse oximeters, binary (OEM III, Xpod, WristOx2 3150, Onyx II 9560)",
-    driver="drivers.instruments.nonin:Nonin",
-    protocol="drivers.protocols.nonin",
-    settings="drivers.instruments.nonin:Settings",
-    virtual="drivers.virtual.nonin:VirtualNonin",
-    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
-    memory=MappingProxyType(
-        {
-            # The streams are live; a stored spot check says so itself, by its own time or the flag
-            # from-memory, and is judged as stamped. settle_s: four beats at 30 a minute (8 s), the
-            # display's refresh (1.5 s) and its hold (10 s), should a unit drop the sensor alarm.
-            # Stable: SpO2 may flicker by its last digit; four beats of a pulse follow the breath.
-            Kind.OXIMETRY: Remembers(
-                Memory.LIVE,
-                settle_s=20.0,
-                stream=Stable(10.0, {Metric.SPO2: 1.0, Metric.PULSE_RATE: 8.0}),
-            ),
-        }
-    ),
-    confidence=Confidence.CONFIRMED,
-    sources=(
-        "Nonin Model 9560 OEM Specification 6470-000-01; MD PnP devices/nonin; "
-        "Pufferfish ventilator firmware (OEM III)"
-    ),
-    writes=frozenset({Write.SELECT_FORMAT, Write.IDENTIFY, Write.SET_CLOCK}),
-    line=SerialLine(baud=9600),
-    matches="packets of 25 checksummed frames, checksummed records, or four alike seconds in a row",
-)
-
-REGISTRY: Mapping[str, Entry] = MappingProxyType({"ivy-450c": _IVY_450C, "nonin": _NONIN})

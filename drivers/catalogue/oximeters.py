@@ -1,0 +1,37 @@
+"""Pulse oximeters."""
+
+from types import MappingProxyType
+
+from drivers.contract import SerialLine, Write
+from drivers.entry import Confidence, Entry, LinkKind, Memory, Remembers, Stable
+from drivers.model import Kind, Metric
+
+NONIN = Entry(
+    title="Nonin pulse oximeters, binary (OEM III, Xpod, WristOx2 3150, Onyx II 9560)",
+    driver="drivers.instruments.nonin:Nonin",
+    protocol="drivers.protocols.nonin",
+    settings="drivers.instruments.nonin:Settings",
+    virtual="drivers.virtual.nonin:VirtualNonin",
+    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
+    memory=MappingProxyType(
+        {
+            # The streams are live; a stored spot check says so itself, by its own time or the flag
+            # from-memory, and is judged as stamped. settle_s: four beats at 30 a minute (8 s), the
+            # display's refresh (1.5 s) and its hold (10 s), should a unit drop the sensor alarm.
+            # Stable: SpO2 may flicker by its last digit; four beats of a pulse follow the breath.
+            Kind.OXIMETRY: Remembers(
+                Memory.LIVE,
+                settle_s=20.0,
+                stream=Stable(10.0, {Metric.SPO2: 1.0, Metric.PULSE_RATE: 8.0}),
+            ),
+        }
+    ),
+    confidence=Confidence.CONFIRMED,
+    sources=(
+        "Nonin Model 9560 OEM Specification 6470-000-01; MD PnP devices/nonin; "
+        "Pufferfish ventilator firmware (OEM III)"
+    ),
+    writes=frozenset({Write.SELECT_FORMAT, Write.IDENTIFY, Write.SET_CLOCK}),
+    line=SerialLine(baud=9600),
+    matches="packets of 25 checksummed frames, checksummed records, or four alike seconds in a row",
+)

@@ -1,0 +1,118 @@
+"""What is known of a driver without importing it: links, memory, writes, evidence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib import import_module
+from types import ModuleType
+from typing import Any, cast
+
+import msgspec
+
+from drivers.contract import Decoder, Factory, SerialLine, Write
+from drivers.errors import SettingsError
+from drivers.model import Kind, Metric
+
+
+class Memory(StrEnum):
+    """How an instrument's memory can deceive about when, and so whose, a value is."""
+
+    LIVE = "live"  # says only what it measures now
+    STICKY = "sticky"  # repeats its last value until the next one
+    STAMPED = "stamped"  # stores, with its own time
+    SEQUENCED = "sequenced"  # stores, with a record number that only grows
+    BLIND = "blind"  # stores, with no proof of when
+
+
+class LinkKind(StrEnum):
+    """What an instrument can be reached by."""
+
+    SERIAL = "serial"
+    TCP = "tcp"
+    BLE = "ble"
+    FOLDER = "folder"
+    DICOM = "dicom"
+
+
+class Confidence(StrEnum):
+    """How well the wire format is established."""
+
+    CONFIRMED = "confirmed"  # two or more independent sources agree
+    SINGLE = "single"  # one source, or one lineage
+    EXPERIMENTAL = "experimental"
+
+
+@dataclass(frozen=True, slots=True)
+class Stable:
+    """When a streamed value is worth one measurement: valid and within `within` for `seconds`."""
+
+    seconds: float
+    within: Mapping[Metric, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Remembers:
+    """The memory of one kind of measurement of one instrument.
+
+    `settle_s` is the longest one measurement or the instrument's averaging can span. `stream` is
+    None where each Measurement is a spot value of its own.
+    """
+
+    memory: Memory
+    settle_s: float
+    stream: Stable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """All that is known of a driver without importing it.
+
+    `driver` is "module:factory", `settings` "module:Struct", `virtual` "module:factory" of the
+    virtual instrument; `protocol` is the module that holds `Decoder`, `encode`, `scrub` and
+    `MAX_PENDING`, and `decoder_for(frame)` where a decoder may want several frames in a row.
+    `writes` is everything the driver can ever be granted to write.
+    """
+
+    title: str
+    driver: str
+    protocol: str
+    settings: str
+    virtual: str
+    links: frozenset[LinkKind]
+    memory: Mapping[Kind, Remembers]
+    confidence: Confidence
+    sources: str
+    writes: frozenset[Write] = frozenset()
+    line: SerialLine = field(default_factory=SerialLine)
+    matches: str = ""
+
+    def factory(self) -> Factory:
+        """Import and return what builds the driver."""
+        return cast("Factory", _load(self.driver))
+
+    def decoder(self, options: Mapping[str, Any] | None = None) -> Decoder:
+        """Return a fresh decoder; `options` are the instrument's settings."""
+        build = self.protocol_module().Decoder
+        chosen = self.options(options or {})
+        wanted = getattr(chosen, "decoder_options", None)
+        return cast("Decoder", build(**wanted()) if wanted else build())
+
+    def protocol_module(self) -> ModuleType:
+        """Import and return the module of the wire format: Decoder, encode, scrub, MAX_PENDING."""
+        return import_module(self.protocol)
+
+    def options(self, table: Mapping[str, Any]) -> Any:  # noqa: ANN401 - each driver has its own Struct
+        """Return the driver's checked settings or say which key is wrong."""
+        try:
+            return msgspec.convert(dict(table), _load(self.settings), strict=False)
+        except msgspec.ValidationError as error:
+            raise SettingsError(f"{self.title}: {error}") from error
+
+    def simulator(self) -> Any:  # noqa: ANN401 - typed by drivers.virtual, above this layer
+        """Import and return the factory of the virtual instrument."""
+        return _load(self.virtual)
+
+
+def _load(target: str) -> object:
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
