@@ -70,7 +70,7 @@ class Intake:
         watch = self._watches.get(kind)
         if not isinstance(watch, StreamWatch):
             return False
-        watch.ask()
+        watch.ask(self.room.association())
         return True
 
     async def _measurement(self, measurement: Measurement) -> None:

@@ -128,11 +128,11 @@ class StreamWatch:
     _lost: Moment | None = None
     _range: dict[Metric, tuple[float, float]] = field(default_factory=dict)
     _armed: bool = True
-    _asked: bool = False
+    _asked: str | None = None
 
-    def ask(self) -> None:
-        """Take the next valid value, steady or not: a person wants it."""
-        self._asked = True
+    def ask(self, association: Association | None) -> None:
+        """Take the next valid value of this visit, steady or not: a person wants it."""
+        self._asked = association.id if association else None
 
     def look(
         self, measurement: Measurement, at: Moment, association: Association | None
@@ -142,7 +142,7 @@ class StreamWatch:
             return Take()
         visit = association.id if association else None
         if visit != self._visit:
-            self._visit, self._armed, self._asked = visit, True, False
+            self._visit, self._armed = visit, True
             self._restart()
         values = {r.metric: r.value for r in measurement.readings if r.value is not None}
         if association is None or not self._complete(values):
@@ -151,8 +151,8 @@ class StreamWatch:
         if self._lost is not None and _seconds(self._lost, at) >= self.rule.seconds:
             self._armed = True
         self._lost = None
-        if self._asked:
-            self._asked = self._armed = False
+        if self._asked == visit:
+            self._asked, self._armed = None, False
             return Take()
         if not self._armed or not self._steady(values, at):
             return None

@@ -86,15 +86,29 @@ def test_a_gap_in_the_stream_begins_the_stretch_anew():
 def test_a_person_can_take_the_current_value_without_waiting():
     watch = watch_for(STREAM)
     watch.look(report(), moment(0), visit())
-    watch.ask()
+    watch.ask(visit())
     assert taken(watch, [(1, report()), (2, report())]) == [1]
 
 
 def test_a_person_cannot_take_what_is_not_there():
     watch = watch_for(STREAM)
     watch.look(report(), moment(0), visit())
-    watch.ask()
+    watch.ask(visit())
     assert taken(watch, [(1, report(None)), (2, report())]) == [2]
+
+
+def test_a_person_may_ask_before_the_first_report_of_the_visit():
+    watch = watch_for(STREAM)
+    watch.look(report(), moment(0), None)
+    watch.ask(visit("next"))
+    assert taken(watch, [(1, report()), (2, report())], lambda _: visit("next")) == [1]
+
+
+def test_what_was_asked_for_in_one_visit_is_not_taken_in_the_next():
+    watch = watch_for(STREAM)
+    watch.look(report(None), moment(0), visit("one"))
+    watch.ask(visit("one"))
+    assert taken(watch, [(1, report()), (2, report())], lambda _: visit("two", 1)) == []
 
 
 def test_a_stored_value_in_a_stream_is_taken_at_once():
