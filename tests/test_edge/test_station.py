@@ -67,6 +67,10 @@ class Time(RecordedTime):
     def synchronise(self):
         self._trusted = True
 
+    def jump(self, hours):
+        """Step the wall clock alone."""
+        self._start_ns += hours * 3600 * 10**9
+
 
 class Beats:
     """Analysis that always finds the same, or fails."""
@@ -703,6 +707,50 @@ def test_past_the_sites_limit_values_go_out_with_their_uncertainty_stated(play):
     early, payload = play(scenario, time=Time(trusted=False), clock_limit_s=120.0)
     assert early == 0
     assert b'"unsynced"' in payload
+
+
+@pytest.mark.parametrize("hours", [-9, 7])
+def test_a_wall_clock_that_jumps_by_hours_moves_no_value_to_another_visit(play, hours):
+    async def scenario(room):
+        oximeter = room.plug("oximeter", "nonin", nonin())
+        room.plug("monitor", "ivy-450c", ivy())
+        await room.visit("visit-1")
+        await room.after(15.0)
+        room.time.jump(hours)
+        await room.after(45.0)
+        assert not room.station.is_idle()
+        await room.close("visit-1")
+        oximeter.pull()
+        room.time.jump(-hours)
+        await room.visit("visit-2")
+        await room.after(15.0)
+        room.time.jump(hours)
+        await room.after(45.0)
+        rows = await room.rows()
+        return [(row.subject, row.kind.value) for row in rows], room.station.is_idle()
+
+    rows, idle = play(scenario)
+    assert sorted(rows) == [
+        *(("key of visit-1", kind) for kind in ("heart-rate", "oximetry", "oximetry")),
+        *(("key of visit-2", kind) for kind in ("heart-rate", "oximetry")),
+    ]
+    assert not idle
+
+
+def test_the_time_of_a_value_is_that_of_the_clock_when_it_was_taken_whatever_it_shows_now(play):
+    async def scenario(room):
+        room.plug("oximeter", "nonin", nonin())
+        await room.visit()
+        await room.after(40.0)
+        taken = (await room.station.view()).values[0].taken
+        room.time.jump(5)
+        await desk_of(room).confirm(tuple(item.sequence for item in room.items()))
+        await room.after(5.0)
+        (row,) = await room.rows()
+        return taken, row.payload.decode()
+
+    taken, payload = play(scenario, confirm=Confirm.CONFIRM)
+    assert taken[:19] in payload
 
 
 # ---- visits
