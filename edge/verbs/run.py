@@ -33,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
         asyncio.run(_serve(settings))
     except StoreError as error:
         raise SettingsError(str(error)) from error
+    except SettingsError as error:
+        raise SettingsError(f"{args.config}: {error}") from error
     return 0
 
 
