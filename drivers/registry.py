@@ -14,6 +14,7 @@ __all__ = ["REGISTRY", "Confidence", "Entry", "LinkKind", "Memory", "Remembers",
 REGISTRY: Mapping[str, Entry] = MappingProxyType(
     {
         "ivy-450c": monitors.IVY_450C,
+        "masimo-ascii1": oximeters.MASIMO_ASCII1,
         "nonin": oximeters.NONIN,
     }
 )

@@ -35,3 +35,29 @@ NONIN = Entry(
     line=SerialLine(baud=9600),
     matches="packets of 25 checksummed frames, checksummed records, or four alike seconds in a row",
 )
+
+MASIMO_ASCII1 = Entry(
+    title="Masimo pulse oximeters, ASCII-1 (Rad-8, Rad-87, Radical-5, Radical-7)",
+    driver="drivers.instruments.masimo_ascii1:MasimoAscii1",
+    protocol="drivers.protocols.masimo_ascii1",
+    settings="drivers.instruments.masimo_ascii1:Settings",
+    virtual="drivers.virtual.masimo_ascii1:VirtualMasimoAscii1",
+    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
+    memory=MappingProxyType(
+        {
+            # Masimo SET averages over 16 s at its slowest; one more for the line's own second.
+            Kind.OXIMETRY: Remembers(
+                Memory.LIVE,
+                settle_s=17.0,
+                stream=Stable(10.0, {Metric.SPO2: 1.0, Metric.PULSE_RATE: 8.0}),
+            ),
+        }
+    ),
+    confidence=Confidence.CONFIRMED,
+    sources=(
+        "Masimo Rad-8 and Rad-87 operator's manuals; MD PnP Radical-7 driver; open programs that "
+        "log Rad-8 and Radical-5"
+    ),
+    line=SerialLine(baud=9600),
+    matches="lines MM/DD/YY HH:MM:SS ... SPO2= BPM= EXC=, one a second",
+)

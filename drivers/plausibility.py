@@ -1,0 +1,78 @@
+"""What a patient can have: which numbers of an instrument become values.
+
+The ranges are wide on purpose. They catch lost digits, other instruments' bytes and codes nobody
+documented; the instrument's own alarms judge the patient.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from drivers.model import Metric, Reading, Status, Unit
+
+_RATE = (10.0, 350.0)  # bradycardia of the dying to neonatal flutter
+_PRESSURE = (10.0, 300.0)  # no cuff is inflated further (IEC 80601-2-30)
+
+RANGES: Mapping[tuple[Metric, Unit], tuple[float, float]] = MappingProxyType(
+    {
+        (Metric.PULSE_RATE, Unit.PER_MIN): _RATE,
+        (Metric.HEART_RATE, Unit.PER_MIN): _RATE,
+        (Metric.SPO2, Unit.PERCENT): (1.0, 100.0),  # a saturation above 100 % does not exist
+        (Metric.PERFUSION_INDEX, Unit.PERCENT): (0.01, 40.0),
+        (Metric.SYSTOLIC, Unit.MMHG): _PRESSURE,
+        (Metric.DIASTOLIC, Unit.MMHG): _PRESSURE,
+        (Metric.MEAN_PRESSURE, Unit.MMHG): _PRESSURE,
+        (Metric.BODY_TEMPERATURE, Unit.CELSIUS): (
+            20.0,
+            46.0,
+        ),  # survived: 13.7; a thermometer's: 20
+        (Metric.BODY_TEMPERATURE, Unit.FAHRENHEIT): (68.0, 114.8),
+        (Metric.WEIGHT, Unit.KG): (0.2, 500.0),
+        (Metric.WEIGHT, Unit.POUND): (0.5, 1100.0),
+        (Metric.HEIGHT, Unit.CM): (20.0, 275.0),
+        (Metric.HEIGHT, Unit.INCH): (8.0, 108.0),
+        (Metric.BMI, Unit.KG_PER_M2): (5.0, 200.0),
+    }
+)
+
+
+def reading(metric: Metric, value: float | None, unit: Unit, status: Status = Status.OK) -> Reading:
+    """Return the value if the instrument stands by it (`status`) and a patient can have it.
+
+    None and 0 are how an instrument says nothing: no metric of `RANGES` can be 0 in a patient.
+    """
+    low, high = RANGES[metric, unit]
+    if status is Status.OK:
+        if not value:
+            status = Status.NO_VALUE
+        elif not low <= value <= high:
+            status = Status.IMPLAUSIBLE
+    return Reading(metric, value if status is Status.OK else None, unit, status)
+
+
+def pressures(
+    systolic: float | None,
+    diastolic: float | None,
+    mean: float | None = None,
+    status: Status = Status.OK,
+) -> tuple[Reading, ...]:
+    """Return the readings of one cuff measurement in mmHg; no mean, no reading of it.
+
+    Pressures that contradict each other are all disbelieved: which of them is wrong cannot be told.
+    """
+    said = {Metric.SYSTOLIC: systolic, Metric.DIASTOLIC: diastolic}
+    if mean is not None:
+        said[Metric.MEAN_PRESSURE] = mean
+    readings = tuple(reading(metric, value, Unit.MMHG, status) for metric, value in said.items())
+    if status is Status.OK and not _agree(systolic, mean, diastolic):
+        return tuple(
+            Reading(each.metric, None, each.unit, Status.IMPLAUSIBLE)
+            if each.value is not None
+            else each
+            for each in readings
+        )
+    return readings
+
+
+def _agree(systolic: float | None, mean: float | None, diastolic: float | None) -> bool:
+    falling = [value for value in (systolic, mean, diastolic) if value]
+    return falling == sorted(falling, reverse=True) and (not systolic or systolic != diastolic)

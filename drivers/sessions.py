@@ -1,0 +1,93 @@
+"""How a driver spends its time on a link: only listening, or asking and waiting for an answer."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Generic, Protocol, TypeVar
+
+from drivers.contract import ByteLink, Emit, Frame, Host, Write
+from drivers.errors import LinkLost
+from drivers.model import Chunk, Instant, Item, Skipped
+
+F = TypeVar("F", bound=Frame)
+F_co = TypeVar("F_co", bound=Frame, covariant=True)
+
+
+class Decodes(Protocol[F_co]):
+    """A decoder whose frames are of one type."""
+
+    def feed(self, data: bytes) -> "Iterable[F_co | Skipped]":
+        """Return what became complete with these bytes."""
+        ...
+
+
+async def listen(
+    link: ByteLink, emit: Emit, decoder: Decodes[F], read: Callable[[F, Instant], Iterable[Item]]
+) -> None:
+    """Emit what `read` makes of each frame, and what was skipped, until the link is lost."""
+    async for chunk in link:
+        for item in decoder.feed(chunk.data):
+            if isinstance(item, Skipped):
+                await emit(item)
+            else:
+                for said in read(item, chunk.at):
+                    await emit(said)
+
+
+class Dialogue(Generic[F]):
+    """A link whose instrument has to be asked: `async with` it, then `hear` and `say` in turn."""
+
+    def __init__(self, host: Host, link: ByteLink, decoder: Decodes[F]) -> None:
+        self._host = host
+        self._link = link
+        self._decoder = decoder
+        self._chunks = aiter(link)
+        self._heard: deque[tuple[F | Skipped, Instant]] = deque()
+        self._reading: asyncio.Future[Chunk] | None = None
+
+    async def __aenter__(self) -> "Dialogue[F]":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._reading is not None:
+            await _stop(self._reading)
+
+    async def hear(self, patience_s: float) -> tuple[F | Skipped, Instant] | None:
+        """Return the next frame or skipped bytes; None when `patience_s` passed without one."""
+        alarm = asyncio.ensure_future(self._host.sleep(patience_s))
+        try:
+            while not self._heard:
+                if self._reading is None:
+                    self._reading = asyncio.ensure_future(anext(self._chunks))
+                awaited: set[asyncio.Future[Any]] = {self._reading, alarm}
+                await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+                if not self._reading.done():
+                    return None
+                chunk, self._reading = self._reading.result(), None
+                self._heard += ((item, chunk.at) for item in self._decoder.feed(chunk.data))
+        finally:
+            await _stop(alarm)
+        return self._heard.popleft()
+
+    async def say(self, purpose: Write, data: bytes) -> bool:
+        """Write where that is granted; tell whether it is.
+
+        Of a lost link the hearing tells too, once all that came before has been heard.
+        """
+        granted = self._host.may(purpose)
+        if granted:
+            with suppress(LinkLost):
+                await self._link.write(purpose, data)
+        return granted
+
+
+async def _stop(task: asyncio.Future[Any]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
