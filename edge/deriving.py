@@ -108,7 +108,10 @@ class Deriving:
             unchanged_until=None,
         )
         self._live.saw(event.instrument, Current(measurement, derived.at, Origin.DERIVED))
-        await self._chronicle.record(derived)
+        (recorded,) = await self._chronicle.record(derived)
+        if found.cleaned is not None and recorded.sequence in self._chronicle.state.items:
+            cleaned = Waveform(strip.signals, strip.fs, strip.unit, found.cleaned, strip.at)
+            await self._store.keep_waveform(recorded.sequence, cleaned)
 
 
 def heart_rate(strip: Waveform, found: EcgRate) -> Measurement:
