@@ -175,7 +175,8 @@ class Control:
         unborn.chmod(0o600)
         unborn.rename(self._path)
         try:
-            await server.serve_forever()
+            # Not serve_forever: from Python 3.12 on, cancelling that waits for every open line.
+            await asyncio.Event().wait()
         finally:
             server.close()
             await self._end_lines()
