@@ -1,0 +1,1 @@
+"""One body: what every virtual instrument looks at, each with its own sensor."""
