@@ -19,6 +19,7 @@ list, except the names that the site gave its hub, its instruments and their sig
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from drivers.model import Kind
 
@@ -194,9 +195,15 @@ class Hub:
         )
 
     def _topic(self, channel: Channel, *names: str) -> str:
-        return str(Address(self.site, self.hub, channel, names))
+        return _built(self.site, self.hub, channel, names)
 
 
+@lru_cache(maxsize=1024)  # a hub uses few topics, each of them often
+def _built(site: str, hub: str, channel: Channel, names: tuple[str, ...]) -> str:
+    return str(Address(site, hub, channel, names))
+
+
+@lru_cache(maxsize=1024)
 def parse(topic: str) -> Address:
     """Take a topic apart; raises `TopicError` for one that is not of the contract."""
     prefix, *levels = topic.split(f"{ROOT}/", 1)

@@ -27,6 +27,7 @@ allow_anonymous true
 max_queued_messages 1000000
 max_queued_bytes 67108864
 persistence false
+set_tcp_nodelay true
 {user}"""
 
 

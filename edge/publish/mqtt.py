@@ -1,20 +1,21 @@
 """One connection to an MQTT broker, from CONNECT to its end, as events; the only home of paho.
 
 A connection is used once. What was handed to it and not acknowledged when it ends is gone with it,
-so the library never sends again by itself what the outbox will send again. Its network thread holds
-no lock of ours and calls nobody: everything it sees becomes an event that is posted to the event
-loop. `Connected` comes after the broker granted the subscriptions, so that no receipt is missed.
+so the library never sends again by itself what the outbox will send again. It lives in the event
+loop; only opening it (name, TCP, TLS) is done in a thread. `Connected` comes after the broker
+granted the subscriptions, so that no receipt is missed.
 
 MQTT 5 as in the contract: clean start false, session expiry 7 days, receive maximum 100. MQTT 3.1.1
 has no reason codes, will delay nor properties: nothing that matters depends on them.
 """
 
+import asyncio
+import socket
 import ssl
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -25,7 +26,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 SESSION_EXPIRY_S = 7 * 24 * 3600
 RECEIVE_MAXIMUM = 100
 IN_FLIGHT = 20  # to the broker at once; mosquitto's own limit, and paho cannot change it later
-POLL_S = 1.0  # how often the network thread looks whether it should end
+TICKS = 4  # looks at the clock in one keep-alive
 
 ACCEPTED = 0
 NO_SUBSCRIBERS = 16
@@ -127,8 +128,12 @@ class Arrived:
 Event: TypeAlias = Connected | Disconnected | Acknowledged | Arrived
 
 
+class _Socket(Protocol):
+    def fileno(self) -> int: ...
+
+
 class Connection:
-    """One connection; `post` is called from the network thread, the last time with Disconnected."""
+    """One connection; `post` is called in the event loop, the last time with Disconnected."""
 
     def __init__(
         self,
@@ -143,12 +148,14 @@ class Connection:
         self._endpoint = endpoint
         self._filters = list(filters)
         self._post = post
+        self._loop = asyncio.get_running_loop()
         self._max_packet: int | None = None
         self._up = False
-        self._stop = False
+        self._serving = False
+        self._over = asyncio.Event()
         self._end: tuple[int, str] | None = None
         self._client = self._make_client()
-        self._thread = threading.Thread(target=self._run, name=f"mqtt-{epoch}", daemon=True)
+        self._task: asyncio.Task[None] | None = None
 
     def start(self, will: Outgoing) -> None:
         """Connect in the background; `will` is what the broker says when we vanish."""
@@ -159,10 +166,10 @@ class Connection:
             delay.PayloadFormatIndicator = 1
             delay.ContentType = will.notes.content_type
         self._client.will_set(will.topic, will.payload, will.qos, will.retained, properties=delay)
-        self._thread.start()
+        self._task = asyncio.create_task(self._run(), name=f"mqtt-{self.epoch}")
 
     def publish(self, message: Outgoing) -> int | None:
-        """Hand a message to the network thread; return its number, None when not connected."""
+        """Send a message as soon as the socket takes it; return its number, None when not up."""
         if not self._up:
             return None
         properties = _publish_properties(message.notes) if self.version is Version.V5 else None
@@ -185,9 +192,8 @@ class Connection:
         self._client.disconnect()
 
     def abort(self) -> None:
-        """End without a word, within a second or two; `Disconnected` follows."""
-        self._up = False
-        self._stop = True
+        """End without a word; `Disconnected` follows, at once unless it is being opened."""
+        self._ended(NO_CODE, "the connection was given up")
 
     def _make_client(self) -> Client:
         endpoint, v5 = self._endpoint, self.version is Version.V5
@@ -210,23 +216,56 @@ class Connection:
         client.on_publish = self._on_publish
         client.on_message = self._on_message
         client.on_disconnect = self._on_disconnect
-        # Being set, it keeps publish() from writing to the socket in the caller's thread.
-        client.on_socket_register_write = _leave_writing_to_the_network_thread
+        client.on_socket_open = _send_small_packets_at_once
+        client.on_socket_register_write = self._on_more_to_write
+        client.on_socket_unregister_write = self._on_all_written
+        client.on_socket_close = self._on_socket_close
         return client
 
-    def _run(self) -> None:
-        client = self._client
+    async def _run(self) -> None:
         try:
-            self._open()
-            while not self._stop and client.loop(POLL_S) == MQTTErrorCode.MQTT_ERR_SUCCESS:
-                pass
+            await asyncio.to_thread(self._open)
+            await self._serve()
         except OSError as error:
             self._ended(NO_CODE, error.strerror or str(error))
         except Exception as error:  # noqa: BLE001 - what the library stumbles over ends this connection only
             self._ended(NO_CODE, f"{type(error).__name__}: {error}")
-        self._hang_up()
-        code, reason = self._end or (NO_CODE, "the connection was given up")
-        self._post(Disconnected(self.epoch, code, reason))
+        finally:
+            self._hang_up()
+            code, reason = self._end or (NO_CODE, "the connection was lost")
+            self._post(Disconnected(self.epoch, code, reason))
+
+    async def _serve(self) -> None:
+        """Move bytes until the end, and let the library look after its keep-alive."""
+        opened = self._client.socket()
+        if opened is None:
+            return
+        self._serving = True
+        self._loop.add_reader(opened.fileno(), self._guarded, self._on_readable)
+        self._loop.add_writer(opened.fileno(), self._guarded, self._on_writable)
+        while not self._over.is_set():
+            try:
+                async with asyncio.timeout(self._endpoint.keepalive_s / TICKS):
+                    await self._over.wait()
+            except TimeoutError:
+                self._guarded(self._client.loop_misc)
+
+    def _guarded(self, step: Callable[[], object]) -> None:
+        """Do one step of the library; see whether the connection survived it."""
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - what the library stumbles over ends this connection only
+            self._ended(NO_CODE, f"{type(error).__name__}: {error}")
+        if self._client.socket() is None:
+            self._over.set()
+
+    def _on_readable(self) -> None:
+        self._client.loop_read()
+        while isinstance(opened := self._client.socket(), ssl.SSLSocket) and opened.pending():
+            self._client.loop_read()
+
+    def _on_writable(self) -> None:
+        self._client.loop_write()
 
     def _open(self) -> None:
         endpoint = self._endpoint
@@ -248,17 +287,34 @@ class Connection:
     def _hang_up(self) -> None:
         """Close the socket, and untie the library's object from this one so that it goes now."""
         self._up = False
-        client, socket = self._client, self._client.socket()
-        if socket is not None:
-            socket.close()
-        for name in ("connect", "subscribe", "publish", "message", "disconnect"):
+        client, opened = self._client, self._client.socket()
+        if opened is not None:
+            self._forget(opened.fileno())
+            opened.close()
+        for name in _CALLBACKS:
             setattr(client, f"on_{name}", None)
 
     def _ended(self, code: int, reason: str) -> None:
         """Keep the first reason: what comes after is its consequence."""
         self._up = False
+        self._over.set()
         if self._end is None:
             self._end = (code, reason)
+
+    def _forget(self, descriptor: int) -> None:
+        self._loop.remove_reader(descriptor)
+        self._loop.remove_writer(descriptor)
+
+    def _on_more_to_write(self, _client: Client, _: object, opened: _Socket) -> None:
+        """Write when the socket takes it; while a thread is opening it, that comes later."""
+        if self._serving:
+            self._loop.add_writer(opened.fileno(), self._guarded, self._on_writable)
+
+    def _on_all_written(self, _client: Client, _: object, opened: _Socket) -> None:
+        self._loop.remove_writer(opened.fileno())
+
+    def _on_socket_close(self, _client: Client, _: object, opened: _Socket) -> None:
+        self._forget(opened.fileno())
 
     def _on_connect(
         self,
@@ -340,5 +396,13 @@ def _properties(packet: int) -> Properties:
     return Properties(packet)  # type: ignore[no-untyped-call]  # the library leaves it unannotated
 
 
-def _leave_writing_to_the_network_thread(_client: Client, _: object, _socket: object) -> None:
-    pass
+def _send_small_packets_at_once(_client: Client, _: object, opened: object) -> None:
+    """Do not let an acknowledgement hold up the next result for 40 ms (Nagle, delayed ACK)."""
+    if isinstance(opened, socket.socket):
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+_CALLBACKS = (
+    *("connect", "subscribe", "publish", "message", "disconnect", "socket_open", "socket_close"),
+    *("socket_register_write", "socket_unregister_write"),
+)

@@ -6,7 +6,6 @@ connections in epochs, so that nothing of one is taken for something of another.
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from edge.backoff import delays
@@ -108,7 +107,7 @@ class Session:
         self.epoch += 1
         inbox: asyncio.Queue[Event] = asyncio.Queue()
         connection = Connection(
-            self._endpoint, self.version, self.epoch, self._terms.filters, _into(inbox)
+            self._endpoint, self.version, self.epoch, self._terms.filters, inbox.put_nowait
         )
         self._connection, self._inbox = connection, inbox
         connection.start(self._terms.will(self.epoch))
@@ -133,14 +132,3 @@ class Session:
     async def _drain(self) -> None:
         while not isinstance(await self._inbox.get(), Disconnected):
             pass
-
-
-def _into(inbox: asyncio.Queue[Event]) -> Callable[[Event], None]:
-    """Return how the network thread hands over what it saw."""
-    loop = asyncio.get_running_loop()
-
-    def post(event: Event) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody is left to hear
-            loop.call_soon_threadsafe(inbox.put_nowait, event)
-
-    return post

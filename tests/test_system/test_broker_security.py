@@ -1,5 +1,6 @@
 """The broker settings that are shipped: who may say and hear what, by certificate."""
 
+import asyncio
 import queue
 import shutil
 import ssl
@@ -155,45 +156,45 @@ def test_the_record_system_hears_every_hub(broker, certificates):
 
 def connection(broker, tls, client_id="room-3"):
     """Connect as the hub does; return the connection and what it tells."""
-    told = queue.SimpleQueue()
+    told = asyncio.Queue()
     endpoint = Endpoint("127.0.0.1", broker.port, client_id, tls=tls, will_delay_s=0)
-    link = Connection(endpoint, Version.V5, 1, OURS.subscriptions(), told.put)
+    link = Connection(endpoint, Version.V5, 1, OURS.subscriptions(), told.put_nowait)
     link.start(Outgoing(OURS.status, b"{}", retained=True))
     return link, told
 
 
-def test_a_hub_with_a_certificate_is_let_in_with_all_its_subscriptions(broker, certificates):
+async def test_a_hub_with_a_certificate_is_let_in_with_all_its_subscriptions(broker, certificates):
     link, told = connection(broker, identity(certificates, "room-3"))
-    came = told.get(timeout=WAIT_S)
+    came = await told.get()
     assert isinstance(came, Connected)
     assert came.refused == ()
     assert came.max_packet_bytes == 2 << 20
     link.close()
-    assert isinstance(told.get(timeout=WAIT_S), Disconnected)
+    assert isinstance(await told.get(), Disconnected)
 
 
-def test_a_hub_without_a_certificate_is_not_let_in(broker, certificates):
+async def test_a_hub_without_a_certificate_is_not_let_in(broker, certificates):
     _, told = connection(broker, identity(certificates, None))
-    assert isinstance(told.get(timeout=WAIT_S), Disconnected)
+    assert isinstance(await told.get(), Disconnected)
 
 
-def test_a_hub_does_not_speak_to_a_broker_that_a_stranger_certified(broker):
+async def test_a_hub_does_not_speak_to_a_broker_that_a_stranger_certified(broker):
     _, told = connection(broker, ssl.create_default_context())
-    ended = told.get(timeout=WAIT_S)
+    ended = await told.get()
     assert isinstance(ended, Disconnected)
     assert "certificate" in ended.reason.lower()
 
 
-def test_a_certificate_takes_over_no_other_hubs_session(broker, certificates):
+async def test_a_certificate_takes_over_no_other_hubs_session(broker, certificates):
     ours, told = connection(broker, identity(certificates, "room-3"))
-    assert isinstance(told.get(timeout=WAIT_S), Connected)
+    assert isinstance(await told.get(), Connected)
     stranger, strange = connection(broker, identity(certificates, "room-4"), client_id="room-3")
-    strange.get(timeout=WAIT_S)
+    await strange.get()
     assert ours.publish(Outgoing(OURS.result(Kind.OXIMETRY), b"{}")) is not None
-    assert told.get(timeout=WAIT_S).code != DENIED
+    assert (await told.get()).code != DENIED
     for link, said in ((stranger, strange), (ours, told)):
         link.close()
-        while not isinstance(said.get(timeout=WAIT_S), Disconnected):
+        while not isinstance(await said.get(), Disconnected):
             pass
 
 
