@@ -46,7 +46,7 @@ def reading(metric: Metric, value: float | None, unit: Unit, status: Status = St
             status = Status.NO_VALUE
         elif not low <= value <= high:
             status = Status.IMPLAUSIBLE
-    return Reading(metric, value if status is Status.OK else None, unit, status)
+    return Reading(metric, float(value) if value and status is Status.OK else None, unit, status)
 
 
 def pressures(

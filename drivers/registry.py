@@ -6,7 +6,7 @@ What an entry says is `drivers.entry`; the entries are in `drivers.catalogue`.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from drivers.catalogue import monitors, oximeters
+from drivers.catalogue import cuffs, monitors, oximeters
 from drivers.entry import Confidence, Entry, LinkKind, Memory, Remembers, Stable
 
 __all__ = ["REGISTRY", "Confidence", "Entry", "LinkKind", "Memory", "Remembers", "Stable"]
@@ -16,5 +16,6 @@ REGISTRY: Mapping[str, Entry] = MappingProxyType(
         "ivy-450c": monitors.IVY_450C,
         "masimo-ascii1": oximeters.MASIMO_ASCII1,
         "nonin": oximeters.NONIN,
+        "taidoc": cuffs.TAIDOC,
     }
 )

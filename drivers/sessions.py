@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from drivers.contract import ByteLink, Emit, Frame, Host, Write
 from drivers.errors import LinkLost
@@ -36,13 +36,26 @@ async def listen(
                     await emit(said)
 
 
-class Dialogue(Generic[F]):
-    """A link whose instrument has to be asked: `async with` it, then `hear` and `say` in turn."""
+Heard: TypeAlias = tuple[F, Instant]
 
-    def __init__(self, host: Host, link: ByteLink, decoder: Decodes[F]) -> None:
+
+class Dialogue(Generic[F]):
+    """A link whose instrument has to be asked: `async with` it, then ask, tell and listen in turn.
+
+    `other` is given all that is heard and was not waited for, skipped bytes included, in order.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        link: ByteLink,
+        decoder: Decodes[F],
+        other: Callable[[F | Skipped, Instant], Awaitable[None]],
+    ) -> None:
         self._host = host
         self._link = link
         self._decoder = decoder
+        self._other = other
         self._chunks = aiter(link)
         self._heard: deque[tuple[F | Skipped, Instant]] = deque()
         self._reading: asyncio.Future[Chunk] | None = None
@@ -59,33 +72,51 @@ class Dialogue(Generic[F]):
         if self._reading is not None:
             await _stop(self._reading)
 
-    async def hear(self, patience_s: float) -> tuple[F | Skipped, Instant] | None:
-        """Return the next frame or skipped bytes; None when `patience_s` passed without one."""
-        alarm = asyncio.ensure_future(self._host.sleep(patience_s))
-        try:
-            while not self._heard:
-                if self._reading is None:
-                    self._reading = asyncio.ensure_future(anext(self._chunks))
-                awaited: set[asyncio.Future[Any]] = {self._reading, alarm}
-                await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-                if not self._reading.done():
-                    return None
-                chunk, self._reading = self._reading.result(), None
-                self._heard += ((item, chunk.at) for item in self._decoder.feed(chunk.data))
-        finally:
-            await _stop(alarm)
-        return self._heard.popleft()
+    async def ask(
+        self, purpose: Write, data: bytes, is_answer: Callable[[F], bool], within_s: float
+    ) -> Heard[F] | None:
+        """Write where that is granted, and return the answer; None if none came in time."""
+        if not await self.tell(purpose, data):
+            return None
+        return await self.listen(within_s, is_answer)
 
-    async def say(self, purpose: Write, data: bytes) -> bool:
+    async def tell(self, purpose: Write, data: bytes) -> bool:
         """Write where that is granted; tell whether it is.
 
-        Of a lost link the hearing tells too, once all that came before has been heard.
+        Of a lost link the listening tells too, once all that came before has been heard.
         """
         granted = self._host.may(purpose)
         if granted:
             with suppress(LinkLost):
                 await self._link.write(purpose, data)
         return granted
+
+    async def listen(
+        self, for_s: float, until: Callable[[F], bool] = lambda _: False
+    ) -> Heard[F] | None:
+        """Return the first frame that is waited for; None when the time is over without one."""
+        alarm = asyncio.ensure_future(self._host.sleep(for_s))
+        try:
+            while (heard := await self._next(alarm)) is not None:
+                item, at = heard
+                if not isinstance(item, Skipped) and until(item):
+                    return item, at
+                await self._other(item, at)
+        finally:
+            await _stop(alarm)
+        return None
+
+    async def _next(self, alarm: asyncio.Future[None]) -> tuple[F | Skipped, Instant] | None:
+        while not self._heard:
+            if self._reading is None:
+                self._reading = asyncio.ensure_future(anext(self._chunks))
+            awaited: set[asyncio.Future[Any]] = {self._reading, alarm}
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            if not self._reading.done():
+                return None
+            chunk, self._reading = self._reading.result(), None
+            self._heard += ((item, chunk.at) for item in self._decoder.feed(chunk.data))
+        return self._heard.popleft()
 
 
 async def _stop(task: asyncio.Future[Any]) -> None:

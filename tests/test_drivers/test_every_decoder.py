@@ -165,13 +165,6 @@ def test_a_damaged_line_costs_frames_but_no_byte_and_no_exception(name, options,
     assert sorted(b"".join(map(wire, items)) + pending) == sorted(data)
 
 
-@pytest.mark.parametrize("name", sorted(REGISTRY))
-def test_what_the_virtual_instrument_says_is_understood_whole(name):
-    items, _ = decoded(name, {}, [spoken(name, 1)])
-    assert items
-    assert [item for item in items if isinstance(item, Skipped)] == []
-
-
 @every_format
 def test_a_scrubbed_frame_still_decodes_to_one_frame_and_scrubbing_it_again_changes_nothing(
     name, options

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from drivers.contract import Write
 from drivers.errors import DeviceMismatch, LinkLost, SettingsError
-from drivers.model import Measurement
+from drivers.model import Measurement, Skipped
 from drivers.registry import REGISTRY
 from drivers.transports.bench import BenchHost, items_until_lost
 from drivers.transports.capture_file import load_case
@@ -148,6 +148,13 @@ def test_it_emits_exactly_the_kinds_whose_memory_it_declares(name):
 def test_its_virtual_instrument_gives_it_values(name):
     session = with_its_virtual_instrument(name)
     assert any(measurement.has_value for measurement in session.measurements)
+
+
+@every_driver
+def test_what_its_virtual_instrument_says_is_understood_whole(name):
+    session = with_its_virtual_instrument(name)
+    assert session.items
+    assert [item for item in session.items if isinstance(item, Skipped)] == []
 
 
 @every_driver

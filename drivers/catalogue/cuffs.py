@@ -1,0 +1,34 @@
+"""Blood pressure, and families of instruments of which a cuff is one."""
+
+from types import MappingProxyType
+
+from drivers.contract import SerialLine, Write
+from drivers.entry import Confidence, Entry, LinkKind, Memory, Remembers
+from drivers.model import Kind
+
+# No automatic cuff may stay inflated longer (IEC 80601-2-30), so none measures longer.
+CUFF_S = 180.0
+
+TAIDOC = Entry(
+    title="TaiDoc and FORA cuffs, thermometers and oximeters, eight-byte frames",
+    driver="drivers.instruments.taidoc:TaiDoc",
+    protocol="drivers.protocols.taidoc",
+    settings="drivers.instruments.taidoc:Settings",
+    virtual="drivers.virtual.taidoc:VirtualTaiDoc",
+    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
+    memory=MappingProxyType(
+        {
+            Kind.BLOOD_PRESSURE: Remembers(Memory.STAMPED, settle_s=CUFF_S),
+            Kind.OXIMETRY: Remembers(Memory.STAMPED, settle_s=60.0),
+            Kind.TEMPERATURE: Remembers(Memory.STAMPED, settle_s=60.0),
+        }
+    ),
+    confidence=Confidence.CONFIRMED,
+    sources=(
+        "advmeds-bluetooth-lib; pico-vitals-gateway (field-tested); TransafeRx; FORA IR40 and D40 "
+        "readers; no vendor document seen, baud unverified"
+    ),
+    writes=frozenset({Write.IDENTIFY, Write.FETCH}),
+    line=SerialLine(baud=19200),
+    matches="answers 51 24 00 00 00 00 A3 18 with a frame 51 24 .. A5",
+)
