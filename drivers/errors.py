@@ -6,10 +6,12 @@ DriverError
 │   ├── LinkRefused     it is there and the system will not let us: permission, port in use
 │   └── LinkLost        it was open and went away
 ├── DeviceMismatch      something answers, but not the configured instrument; do not retry
+├── RequestRefused      the instrument says no to one request; go on without
 ├── WriteNotPermitted   a write outside what the settings grant
 ├── ReplayMismatch      a driver writes something else than the recording says was written
 ├── SettingsError       the options table is wrong; do not retry
-└── FormatError         a file is not what a reader accepts: the offset and the reason
+├── FormatError         a file is not what a reader accepts: the offset and the reason
+└── NotRepresentable    a recording holds what the wanted file format has no way to say
 
 Bad bytes on a stream are not an exception: a decoder returns them as ``Skipped``.
 """
@@ -39,6 +41,14 @@ class DeviceMismatch(DriverError):  # noqa: N818 - a state
     """Something answers that is not the configured instrument."""
 
 
+class RequestRefused(DriverError):  # noqa: N818 - a state
+    """The instrument refused a read, a write or a subscription: `code` is the ATT error."""
+
+    def __init__(self, what: str, code: int) -> None:
+        super().__init__(f"{what}: refused with ATT error {code:#04x}")
+        self.code = code
+
+
 class WriteNotPermitted(DriverError):  # noqa: N818 - a state
     """A driver tried to write what its settings do not grant."""
 
@@ -58,3 +68,7 @@ class FormatError(DriverError):
         super().__init__(f"{reason} (at byte {offset})")
         self.reason = reason
         self.offset = offset
+
+
+class NotRepresentable(DriverError):  # noqa: N818 - a state
+    """A recording cannot be written in the wanted format; the message says why."""
