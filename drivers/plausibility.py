@@ -21,10 +21,7 @@ RANGES: Mapping[tuple[Metric, Unit], tuple[float, float]] = MappingProxyType(
         (Metric.SYSTOLIC, Unit.MMHG): _PRESSURE,
         (Metric.DIASTOLIC, Unit.MMHG): _PRESSURE,
         (Metric.MEAN_PRESSURE, Unit.MMHG): _PRESSURE,
-        (Metric.BODY_TEMPERATURE, Unit.CELSIUS): (
-            20.0,
-            46.0,
-        ),  # survived: 13.7; a thermometer's: 20
+        (Metric.BODY_TEMPERATURE, Unit.CELSIUS): (20.0, 46.0),
         (Metric.BODY_TEMPERATURE, Unit.FAHRENHEIT): (68.0, 114.8),
         (Metric.WEIGHT, Unit.KG): (0.2, 500.0),
         (Metric.WEIGHT, Unit.POUND): (0.5, 1100.0),
@@ -62,15 +59,22 @@ def pressures(
     said = {Metric.SYSTOLIC: systolic, Metric.DIASTOLIC: diastolic}
     if mean is not None:
         said[Metric.MEAN_PRESSURE] = mean
-    readings = tuple(reading(metric, value, Unit.MMHG, status) for metric, value in said.items())
-    if status is Status.OK and not _agree(systolic, mean, diastolic):
-        return tuple(
-            Reading(each.metric, None, each.unit, Status.IMPLAUSIBLE)
-            if each.value is not None
-            else each
-            for each in readings
-        )
-    return readings
+    return agreeing(
+        tuple(reading(metric, value, Unit.MMHG, status) for metric, value in said.items())
+    )
+
+
+def agreeing(readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
+    """Return the pressures of one cuff measurement, all disbelieved if one of them has to be."""
+    value = {each.metric: each.value for each in readings}
+    systolic, diastolic = value.get(Metric.SYSTOLIC), value.get(Metric.DIASTOLIC)
+    agree = _agree(systolic, value.get(Metric.MEAN_PRESSURE), diastolic)
+    if agree and all(each.status is not Status.IMPLAUSIBLE for each in readings):
+        return readings
+    return tuple(
+        each if each.value is None else Reading(each.metric, None, each.unit, Status.IMPLAUSIBLE)
+        for each in readings
+    )
 
 
 def _agree(systolic: float | None, mean: float | None, diastolic: float | None) -> bool:

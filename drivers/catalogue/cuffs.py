@@ -9,6 +9,20 @@ from drivers.model import Kind
 # No automatic cuff may stay inflated longer (IEC 80601-2-30), so none measures longer.
 CUFF_S = 180.0
 
+AND_UA767PC = Entry(
+    title="A&D UA-767PC blood-pressure monitor (RS-232)",
+    driver="drivers.instruments.and_ua767pc:AndUa767pc",
+    protocol="drivers.protocols.and_ua767pc",
+    settings="drivers.instruments.and_ua767pc:Settings",
+    virtual="drivers.virtual.and_ua767pc:VirtualAndUa767pc",
+    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
+    memory=MappingProxyType({Kind.BLOOD_PRESSURE: Remembers(Memory.LIVE, settle_s=CUFF_S)}),
+    confidence=Confidence.CONFIRMED,
+    sources="python-omhe's script for UA-767PC; log of an open receiver for its Bluetooth sister",
+    line=SerialLine(baud=9600),
+    matches="ten upper-case hexadecimal characters at once, the first two 80",
+)
+
 TAIDOC = Entry(
     title="TaiDoc and FORA cuffs, thermometers and oximeters, eight-byte frames",
     driver="drivers.instruments.taidoc:TaiDoc",

@@ -53,3 +53,20 @@ def test_of_pressures_of_which_one_is_missing_the_other_stays():
 
 def test_a_failed_measurement_has_no_pressure():
     assert set(statuses(pressures(120, 80, 93, Status.FAILED))) == {Status.FAILED}
+
+
+def test_a_pressure_no_patient_has_takes_the_others_with_it():
+    assert set(statuses(pressures(383, 128))) == {Status.IMPLAUSIBLE}
+
+
+def test_readings_that_contradict_each_other_are_all_disbelieved_whatever_their_unit():
+    said = ((Metric.SYSTOLIC, 11.0), (Metric.DIASTOLIC, 15.0), (Metric.MEAN_PRESSURE, 13.0))
+    readings = tuple(reading(metric, value, Unit.KPA) for metric, value in said)
+    assert {each.status for each in agreeing(readings)} == {Status.IMPLAUSIBLE}
+    assert {each.value for each in agreeing(readings)} == {None}
+
+
+def test_readings_that_agree_are_left_and_so_is_what_has_no_value():
+    said = ((Metric.SYSTOLIC, 16.0), (Metric.DIASTOLIC, 10.0), (Metric.MEAN_PRESSURE, None))
+    readings = tuple(reading(metric, value, Unit.KPA) for metric, value in said)
+    assert agreeing(readings) == readings
