@@ -172,7 +172,7 @@ class Connection:
         """Send a message as soon as the socket takes it; return its number, None when not up."""
         if not self._up:
             return None
-        properties = _publish_properties(message.notes) if self.version is Version.V5 else None
+        properties = _PublishProperties(message.notes) if self.version is Version.V5 else None
         sent = self._client.publish(
             message.topic, message.payload, message.qos, message.retained, properties
         )
@@ -377,19 +377,40 @@ class _TidySocket(ssl.SSLSocket):
             raise
 
 
-def _publish_properties(notes: Notes) -> Properties:
-    properties = _properties(PacketTypes.PUBLISH)
-    properties.PayloadFormatIndicator = 1
-    properties.ContentType = notes.content_type
-    if notes.response_topic is not None:
-        properties.ResponseTopic = notes.response_topic
-    if notes.correlation is not None:
-        properties.CorrelationData = notes.correlation
-    if notes.expiry_s is not None:
-        properties.MessageExpiryInterval = notes.expiry_s
-    if notes.user:
-        properties.UserProperty = list(notes.user)
-    return properties
+class _PublishProperties(Properties):
+    """Properties of a PUBLISH, packed here: the library takes ten times as long for it."""
+
+    def __init__(self, notes: Notes) -> None:
+        fields = [b"\x01\x01", b"\x03" + _prefixed(notes.content_type.encode())]
+        if notes.expiry_s is not None:
+            fields.append(b"\x02" + notes.expiry_s.to_bytes(4, "big"))
+        if notes.response_topic is not None:
+            fields.append(b"\x08" + _prefixed(notes.response_topic.encode()))
+        if notes.correlation is not None:
+            fields.append(b"\x09" + _prefixed(notes.correlation))
+        for name, value in notes.user:
+            fields.append(b"\x26" + _prefixed(name.encode()) + _prefixed(value.encode()))
+        # Not the library's own attributes: it refuses to have any but those of the standard.
+        object.__setattr__(self, "_packed", _with_length(b"".join(fields)))
+
+    def pack(self) -> bytes:
+        """Return them as they go on the wire; MQTT 5, 2.2.2 and 3.3.2.3."""
+        packed: bytes = object.__getattribute__(self, "_packed")
+        return packed
+
+
+def _prefixed(data: bytes) -> bytes:
+    return len(data).to_bytes(2, "big") + data
+
+
+def _with_length(data: bytes) -> bytes:
+    """Put the length in front, seven bits a byte, the lowest first."""
+    length, prefix = len(data), bytearray()
+    while length > 127:
+        prefix.append(0x80 | length & 0x7F)
+        length >>= 7
+    prefix.append(length)
+    return bytes(prefix) + data
 
 
 def _properties(packet: int) -> Properties:

@@ -8,6 +8,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from drivers.model import Instant
 from edge.clock import utc
 from edge.contract.dialogue import Request
@@ -22,11 +24,13 @@ from edge.contract.messages import (
 )
 from edge.contract.topics import Hub, RequestKind
 from edge.contract.wire import SCHEMA, encode
+from edge.fhir.names import TAG_CLOCK, TAG_RUN, TAG_SCHEMA, TAG_SEQ
 from edge.publish.mqtt import Notes, Outgoing
 from edge.publish.window import Dispatch
 
 FHIR_JSON = "application/fhir+json; fhirVersion=4.0"
 LIVE_EXPIRY_S = 5
+COPIED = {"schema": TAG_SCHEMA, "seq": TAG_SEQ, "boot-id": TAG_RUN, "clock": TAG_CLOCK}
 HEADROOM_BYTES = 2048  # topic, properties and header of a result are never more
 
 
@@ -69,22 +73,20 @@ class Sender:
         )
         return self._status(status)
 
-    def result(self, dispatch: Dispatch, now: Instant) -> Outgoing:
+    def result(self, dispatch: Dispatch) -> Outgoing:
         """Wrap a result; the payload is the stored bytes, whatever they are."""
         row = dispatch.row
+        said = tags(row.payload)
         trace = hashlib.sha256(row.result_id.encode()).hexdigest()
         notes = Notes(
             content_type=FHIR_JSON,
             response_topic=self.topics.ack,
             correlation=row.result_id.encode(),
             user=(
-                ("schema", SCHEMA),
+                *((name, said[system]) for name, system in COPIED.items() if system in said),
                 ("result-id", row.result_id),
-                ("seq", str(row.order)),
-                ("boot-id", self.boot_id),
                 ("sha256", hashlib.sha256(row.payload).hexdigest()),
                 ("replay", "true" if dispatch.again else "false"),
-                ("clock", clock_state(now)),
                 ("traceparent", f"00-{trace[:32]}-{trace[32:48]}-01"),
             ),
         )
@@ -115,6 +117,14 @@ class Sender:
         return Outgoing(self.topics.status, encode(status), retained=True)
 
 
+def tags(payload: bytes) -> dict[str, str]:
+    """Return the tags of a Bundle by their system; none where the bytes are no Bundle."""
+    try:
+        return {tag.system: tag.code for tag in _TAGGED.decode(payload).meta.tag}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+
+
 def clock_state(now: Instant) -> ClockState:
     """Return what to say of the wall clock."""
     return ClockState.SYNCED if now.trusted else ClockState.UNSYNCED
@@ -126,3 +136,19 @@ def too_large(payload: bytes, limit_bytes: int) -> str | None:
     if len(payload) <= room:
         return None
     return f"it has {len(payload):,} bytes and the broker takes {room:,}"
+
+
+class _Tag(msgspec.Struct):
+    system: str
+    code: str
+
+
+class _Meta(msgspec.Struct):
+    tag: tuple[_Tag, ...]
+
+
+class _Tagged(msgspec.Struct):
+    meta: _Meta
+
+
+_TAGGED = msgspec.json.Decoder(_Tagged)

@@ -215,7 +215,7 @@ class Publisher:
             if (reason := self.fits(row.payload)) is not None:
                 await self._park([self._window.give_up(row.result_id, reason)])
                 continue
-            mid = self._session.publish(self._sender.result(dispatch, now))
+            mid = self._session.publish(self._sender.result(dispatch))
             if mid is None:
                 break
             self._window.sent(row.result_id, mid)

@@ -277,9 +277,11 @@ class Window:
         return min((at for at in (*times, self._paused_until_ns) if at > now_ns), default=None)
 
     def _is_due(self, flight: _Flight, now_ns: int) -> bool:
-        if flight.stage in {_Stage.SENT, _Stage.SETTLING} or flight.row.after in self._flights:
+        stage = flight.stage
+        if stage is _Stage.SENT or stage is _Stage.SETTLING:
             return False
-        return flight.stage is _Stage.QUEUED or flight.due_ns <= now_ns
+        due = stage is _Stage.QUEUED or flight.due_ns <= now_ns
+        return due and (flight.row.after is None or flight.row.after not in self._flights)
 
     def _dispatch(self, flight: _Flight) -> Dispatch:
         return Dispatch(flight.row, first=flight.sends == 0)

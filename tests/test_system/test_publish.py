@@ -303,7 +303,7 @@ async def test_a_result_carries_copies_of_what_it_says_and_never_expires(tmp_pat
     assert (said.ResponseTopic, said.CorrelationData) == (TOPICS.ack, b"r-1")
     assert not hasattr(said, "MessageExpiryInterval")
     assert [name for name, _ in said.UserProperty] == [
-        *("schema", "result-id", "seq", "boot-id", "sha256", "replay", "clock", "traceparent")
+        *("result-id", "sha256", "replay", "traceparent")
     ]
     assert dict(said.UserProperty)["replay"] == "false"
 
