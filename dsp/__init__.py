@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dsp.beats import HeartRate, heart_rate
+    from dsp.delineation import Delineation, Wave, delineate
     from dsp.filters import clean_ecg
     from dsp.quality import LeadQuality, ecg_quality
     from dsp.rpeaks import RPeakStream, find_r_peaks
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BeatScore",
+    "Delineation",
     "HeartRate",
     "LeadQuality",
     "RPeakStream",
+    "Wave",
     "clean_ecg",
+    "delineate",
     "ecg_quality",
     "find_r_peaks",
     "heart_rate",
@@ -27,10 +31,13 @@ __all__ = [
 
 _HOMES = {
     "BeatScore": "dsp.scoring",
+    "Delineation": "dsp.delineation",
     "HeartRate": "dsp.beats",
     "LeadQuality": "dsp.quality",
     "RPeakStream": "dsp.rpeaks",
+    "Wave": "dsp.delineation",
     "clean_ecg": "dsp.filters",
+    "delineate": "dsp.delineation",
     "ecg_quality": "dsp.quality",
     "find_r_peaks": "dsp.rpeaks",
     "heart_rate": "dsp.beats",

@@ -41,3 +41,20 @@ def checked_leads(ecg: ArrayLike) -> Floats:
     if leads.size == 0 or (leads.min() > -LARGEST and leads.max() < LARGEST):
         return leads
     return np.where(np.abs(leads) < LARGEST, leads, np.nan)
+
+
+def checked_peaks(r_peaks: ArrayLike, samples: int) -> Places:
+    """Return indices as intp; ValueError unless they are one increasing row within the samples."""
+    try:
+        peaks = np.asarray(r_peaks)
+    except ValueError as ragged:
+        raise ValueError("r_peaks: give one row of sample indices") from ragged
+    if peaks.size == 0 and peaks.ndim <= 1:
+        return np.empty(0, dtype=np.intp)
+    if peaks.ndim != 1 or peaks.dtype.kind not in "iuf":
+        raise ValueError("r_peaks: give one row of sample indices")
+    if peaks.dtype.kind == "f" and not (np.isfinite(peaks) & (peaks == np.floor(peaks))).all():
+        raise ValueError("r_peaks: give whole numbers, indices of samples")
+    if not (peaks[0] >= 0 and peaks[-1] < samples and (peaks[1:] > peaks[:-1]).all()):
+        raise ValueError(f"r_peaks: give strictly increasing indices below {samples}")
+    return peaks.astype(np.intp)

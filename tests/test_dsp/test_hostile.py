@@ -4,9 +4,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dsp import clean_ecg, ecg_quality, find_r_peaks
+from dsp import clean_ecg, delineate, ecg_quality, find_r_peaks
 
-FUNCTIONS = {"find": find_r_peaks, "clean": clean_ecg, "quality": ecg_quality}
+
+def delineated(ecg, fs):
+    try:
+        samples = np.shape(ecg)[-1]
+    except (ValueError, IndexError):  # ragged, or a single number
+        samples = 0
+    return delineate(ecg, fs, np.arange(0, samples, 150))
+
+
+FUNCTIONS = {
+    "find": find_r_peaks,
+    "clean": clean_ecg,
+    "quality": ecg_quality,
+    "delineate": delineated,
+}
 NUMBERS = st.one_of(
     hnp.integer_dtypes(), hnp.unsigned_integer_dtypes(), hnp.floating_dtypes(sizes=(16, 32, 64))
 )
