@@ -11,12 +11,12 @@ DEV := $(VENV)/.installed-dev
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-system lint format bench fuzz venv lock broker clean
+.PHONY: help demo test test-unit test-system kills lint format bench fuzz venv lock broker clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
 	  || sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1: \2/p' $(MAKEFILE_LIST)
-	@echo '  ARGS="..." goes to the command behind demo, test-unit, test-system, bench and fuzz.'
+	@echo '  ARGS="..." goes to the command behind demo, test-unit, test-system, kills, bench and fuzz.'
 
 demo: $(RUN) broker ## a whole virtual exam room; ARGS=--once runs one visit and ends
 	@$(BIN)/vitals-edge demo $(ARGS)
@@ -28,6 +28,9 @@ test-unit: $(DEV) ## the fast ones, on two cores
 
 test-system: $(DEV) broker ## real broker, processes and crashes, one after another
 	$(PYTEST) -p no:xdist --timeout 180 -m "system and not soak and not hardware" $(ARGS)
+
+kills: $(DEV) broker ## kill -9 at every fault point, in real processes; ARGS="--runs 200 --seed 7"
+	$(BIN)/python tests/soak/kills.py $(ARGS)
 
 lint: $(DEV) ## format, style, import contracts, types
 	$(BIN)/ruff format --check .
