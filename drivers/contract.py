@@ -72,6 +72,63 @@ class ByteLink(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A Bluetooth LE instrument as its radio shows it.
+
+    `is_lasting` tells an address that names this instrument for ever (public, static random) from
+    a private one that changes.
+    """
+
+    address: str
+    is_lasting: bool = True
+    name: str | None = None
+
+
+_SIG_BASE = "-0000-1000-8000-00805f9b34fb"
+
+
+def channel_name(uuid: str) -> str:
+    """Return the name of a characteristic by its UUID, in whatever form that is written.
+
+    The four hex digits the Bluetooth SIG gave it ("2a35"), else the whole UUID, in lower case.
+    """
+    name = uuid.lower()
+    if len(name) == 36 and name.startswith("0000") and name.endswith(_SIG_BASE):
+        return name[4:8]
+    return name
+
+
+class GattLink(Protocol):
+    """An open connection to one Bluetooth LE instrument.
+
+    Characteristics go by their `channel_name`. Iteration yields what subscribed characteristics
+    send, in the order of arrival and with `Chunk.channel` set, from before `subscribe` has
+    returned; it ends only by raising LinkLost, after all that had arrived. A characteristic is
+    either subscribed or read, never both. RequestRefused is the instrument's no, or that it has no
+    such characteristic; it leaves the link as it was.
+    """
+
+    @property
+    def peer(self) -> Peer:
+        """Who is at the other end."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[Chunk]: ...
+
+    async def subscribe(self, channel: str) -> None:
+        """Have notifications or indications of a characteristic sent, or raise LinkLost."""
+        ...
+
+    async def read(self, channel: str) -> Chunk:
+        """Return what a characteristic holds and when the answer came, or raise LinkLost."""
+        ...
+
+    async def write(self, purpose: Write, channel: str, data: bytes) -> None:
+        """Write and have it confirmed, or raise LinkLost; WriteNotPermitted if not granted."""
+        ...
+
+
 class Clock(Protocol):
     """Time as drivers and links know it: the hub's, or a recording's."""
 
@@ -124,3 +181,14 @@ class Driver(Protocol):
 
 
 Factory: TypeAlias = Callable[[Host, Any], Driver]
+
+
+class GattDriver(Protocol):
+    """One Bluetooth LE instrument, from link to items."""
+
+    async def run(self, link: GattLink, emit: Emit) -> None:
+        """Emit until the link is lost (LinkLost) or answers wrongly (DeviceMismatch)."""
+        ...
+
+
+GattFactory: TypeAlias = Callable[[Host, Any], GattDriver]

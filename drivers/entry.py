@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-from drivers.contract import Decoder, Factory, SerialLine, Write
+from drivers.contract import Decoder, Factory, GattFactory, SerialLine, Write
 from drivers.errors import SettingsError
 from drivers.model import Kind, Metric
 
@@ -89,6 +89,15 @@ class Entry:
     def factory(self) -> Factory:
         """Import and return what builds the driver."""
         return cast("Factory", _load(self.driver))
+
+    @property
+    def is_gatt(self) -> bool:
+        """Whether the driver speaks over a GattLink, and its decoder needs channels."""
+        return self.links == {LinkKind.BLE}
+
+    def gatt_factory(self) -> GattFactory:
+        """Import and return what builds a driver over a GattLink."""
+        return cast("GattFactory", _load(self.driver))
 
     def decoder(self, options: Mapping[str, Any] | None = None) -> Decoder:
         """Return a fresh decoder; `options` are the instrument's settings."""

@@ -47,6 +47,7 @@ class Metric(StrEnum):
     WEIGHT = "weight"
     HEIGHT = "height"
     BMI = "bmi"
+    BODY_FAT = "body-fat"
 
 
 class Unit(StrEnum):
@@ -102,6 +103,7 @@ class Flag(StrEnum):
     APNEA = "apnea"
     ALARM = "alarm"
     QUESTIONABLE = "questionable"
+    POSSIBLE_DUPLICATE = "possible-duplicate"  # the same bytes came before, without a time in them
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from drivers.model import Metric, Reading, Status, Unit
 
 _RATE = (10.0, 350.0)  # bradycardia of the dying to neonatal flutter
 _PRESSURE = (10.0, 300.0)  # no cuff is inflated further (IEC 80601-2-30)
+_PRESSURE_KPA = (1.3, 40.0)  # the same
 
 RANGES: Mapping[tuple[Metric, Unit], tuple[float, float]] = MappingProxyType(
     {
@@ -21,13 +22,18 @@ RANGES: Mapping[tuple[Metric, Unit], tuple[float, float]] = MappingProxyType(
         (Metric.SYSTOLIC, Unit.MMHG): _PRESSURE,
         (Metric.DIASTOLIC, Unit.MMHG): _PRESSURE,
         (Metric.MEAN_PRESSURE, Unit.MMHG): _PRESSURE,
+        (Metric.SYSTOLIC, Unit.KPA): _PRESSURE_KPA,
+        (Metric.DIASTOLIC, Unit.KPA): _PRESSURE_KPA,
+        (Metric.MEAN_PRESSURE, Unit.KPA): _PRESSURE_KPA,
         (Metric.BODY_TEMPERATURE, Unit.CELSIUS): (20.0, 46.0),
         (Metric.BODY_TEMPERATURE, Unit.FAHRENHEIT): (68.0, 114.8),
         (Metric.WEIGHT, Unit.KG): (0.2, 500.0),
         (Metric.WEIGHT, Unit.POUND): (0.5, 1100.0),
         (Metric.HEIGHT, Unit.CM): (20.0, 275.0),
+        (Metric.HEIGHT, Unit.METRE): (0.2, 2.75),
         (Metric.HEIGHT, Unit.INCH): (8.0, 108.0),
         (Metric.BMI, Unit.KG_PER_M2): (5.0, 200.0),
+        (Metric.BODY_FAT, Unit.PERCENT): (1.0, 80.0),
     }
 )
 

@@ -95,6 +95,9 @@ CODES: Mapping[Metric, Code] = MappingProxyType(
             Mdc(188752, "MDC_RATIO_MASS_BODY_LEN_SQ"),
             Unit.KG_PER_M2,
         ),
+        Metric.BODY_FAT: Code(
+            "Body fat percentage", ("41982-0",), Mdc(188748, "MDC_BODY_FAT"), Unit.PERCENT
+        ),
     }
 )
 
@@ -194,6 +197,9 @@ REMARKS: Mapping[Flag, Remark] = MappingProxyType(
         Flag.APNEA: Remark("the instrument reported apnea"),
         Flag.ALARM: Remark("the instrument was in alarm", "in-alarm"),
         Flag.QUESTIONABLE: Remark("the instrument called the value questionable", QUESTIONABLE),
+        Flag.POSSIBLE_DUPLICATE: Remark(
+            "the instrument sent the same before; perhaps one measurement sent twice", QUESTIONABLE
+        ),
     }
 )
 

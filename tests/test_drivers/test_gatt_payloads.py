@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivers.contract import channel_name
 from drivers.model import Skipped
 from drivers.protocols.gatt import characteristics, heart_rate, record_access
 from drivers.protocols.gatt.blood_pressure import BloodPressure, CuffFeature, CuffStatus
 from drivers.protocols.gatt.body_composition import BodyComposition, quantities
-from drivers.protocols.gatt.characteristics import CODECS, Decoder, decode, encode, name_of
+from drivers.protocols.gatt.characteristics import CODECS, Decoder, decode, encode
 from drivers.protocols.gatt.date_time import AdjustReason, DateTime
 from drivers.protocols.gatt.fields import Malformed, Reason
 from drivers.protocols.gatt.medical_float import Number, Special
@@ -461,7 +462,7 @@ def test_what_no_payload_can_carry_is_not_written(frame):
     ],
 )
 def test_a_characteristic_has_one_name_however_its_uuid_is_written(uuid, name):
-    assert name_of(uuid) == name
+    assert channel_name(uuid) == name
 
 
 def test_a_characteristic_without_a_layout_is_not_guessed():

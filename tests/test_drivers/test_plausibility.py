@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.model import Metric, Status, Unit
-from drivers.plausibility import RANGES, pressures, reading
+from drivers.plausibility import RANGES, agreeing, pressures, reading
 
 
 def statuses(readings):

@@ -33,6 +33,7 @@ NOMENCLATURE = {
     "MDC_RESP_RATE": (2, 20490),
     "MDC_MASS_BODY_ACTUAL": (2, 57664),
     "MDC_LEN_BODY_ACTUAL": (2, 57668),
+    "MDC_BODY_FAT": (2, 57676),
     "MDC_RATIO_MASS_BODY_LEN_SQ": (2, 57680),
 }
 
@@ -76,6 +77,7 @@ def test_every_reason_is_one_that_r4_has():
         (Kind.RESPIRATION, Metric.RESPIRATION_RATE, ("9279-1",), 151562),
         (Kind.TEMPERATURE, Metric.BODY_TEMPERATURE, ("8310-5",), 150364),
         (Kind.WEIGHT, Metric.BMI, ("39156-5",), 188752),
+        (Kind.BODY_COMPOSITION, Metric.BODY_FAT, ("41982-0",), 188748),
     ],
 )
 def test_a_measured_value_is_called_by_what_measured_it(kind, metric, loinc, mdc):

@@ -1,8 +1,8 @@
 """Every characteristic this project can read, by the name a link gives it.
 
-A name is the four hex digits of a UUID that the Bluetooth SIG assigned, in lower case ("2a35"), or
-else the whole UUID. The decoder is of payloads, not of a stream: what it is fed in one call is one
-payload of the characteristic named with it. Bytes without a name say nothing and are skipped.
+The name is `drivers.contract.channel_name`. The decoder is of payloads, not of a stream: what it is
+fed in one call is one payload of the characteristic named with it. Bytes without a name say nothing
+and are skipped.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from drivers.contract import channel_name
 from drivers.model import Skipped
 from drivers.protocols.gatt import (
     blood_pressure,
@@ -93,8 +94,6 @@ MANUFACTURER = "2a29"
 REGULATORY = "2a2a"
 PNP_ID = "2a50"
 
-_SIG_BASE = "-0000-1000-8000-00805f9b34fb"
-
 
 @dataclass(frozen=True, slots=True)
 class Codec:
@@ -175,17 +174,9 @@ class Decoder:
         return [Skipped(data) if isinstance(frame, Malformed) else frame]
 
 
-def name_of(uuid: str) -> str:
-    """Return the name of a characteristic by its UUID, in whatever form it is written."""
-    name = uuid.lower()
-    if len(name) == 36 and name.startswith("0000") and name.endswith(_SIG_BASE):
-        return name[4:8]
-    return name
-
-
 def decode(channel: str, payload: bytes) -> Frame | Malformed:
     """Return what a characteristic says, or why it says nothing; never raises."""
-    codec = CODECS.get(name_of(channel))
+    codec = CODECS.get(channel_name(channel))
     return codec.decode(payload) if codec else Malformed(Reason.UNKNOWN, payload)
 
 
