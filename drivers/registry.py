@@ -13,6 +13,7 @@ __all__ = ["REGISTRY", "Confidence", "Entry", "LinkKind", "Memory", "Remembers",
 
 REGISTRY: Mapping[str, Entry] = MappingProxyType(
     {
+        "and-tm2655": cuffs.AND_TM2655,
         "and-ua767pc": cuffs.AND_UA767PC,
         "ivy-450c": monitors.IVY_450C,
         "masimo-ascii1": oximeters.MASIMO_ASCII1,

@@ -9,6 +9,21 @@ from drivers.model import Kind
 # No automatic cuff may stay inflated longer (IEC 80601-2-30), so none measures longer.
 CUFF_S = 180.0
 
+AND_TM2655 = Entry(
+    title="A&D TM-2655 arm-in blood-pressure kiosk (TM-2655P)",
+    driver="drivers.instruments.and_tm2655:AndTm2655",
+    protocol="drivers.protocols.and_tm2655",
+    settings="drivers.instruments.and_tm2655:Settings",
+    virtual="drivers.virtual.and_tm2655:VirtualAndTm2655",
+    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
+    memory=MappingProxyType({Kind.BLOOD_PRESSURE: Remembers(Memory.LIVE, settle_s=CUFF_S)}),
+    confidence=Confidence.CONFIRMED,
+    sources="Open BP Kiosk (tm2655.rb); a Kotlin and a Python kiosk program; a hospital's note",
+    writes=frozenset({Write.FETCH}),
+    line=SerialLine(baud=2400),
+    matches="16 16 01 30 30 02 TM2655 1E ..., checked, at the end of a measurement",
+)
+
 AND_UA767PC = Entry(
     title="A&D UA-767PC blood-pressure monitor (RS-232)",
     driver="drivers.instruments.and_ua767pc:AndUa767pc",

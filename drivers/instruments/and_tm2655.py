@@ -1,0 +1,185 @@
+"""A&D TM-2655 arm-in blood-pressure kiosk: one measurement at the end of each.
+
+The kiosk sends its result by itself. Where `fetch` is granted, its pulse envelope is then asked for
+and kept as evidence: pairs of falling cuff pressure and pulse amplitude, which is no waveform, for
+it has no time. The last result is never asked for: it may be anybody's.
+
+Live        the result comes when the measurement ends. Its clock counts minutes and is set by hand,
+            so it is evidence and not the time of the value. A result that comes again byte for byte
+            is counted and not taken.
+Failed      an error other than 00, whatever numbers stand beside it
+Not read    output formats with an identification of the patient: a notice says how to change it
+"""
+
+from collections import deque
+from datetime import datetime
+from types import MappingProxyType
+
+import msgspec
+
+from drivers.contract import ByteLink, Emit, Host, Write
+from drivers.errors import LinkLost
+from drivers.model import (
+    Flag,
+    Instant,
+    InstrumentId,
+    Kind,
+    Measurement,
+    Metric,
+    Notice,
+    NoticeKind,
+    Skipped,
+    Status,
+    Unit,
+)
+from drivers.plausibility import pressures, reading
+from drivers.protocols.and_tm2655 import (
+    OK,
+    Acknowledgement,
+    Decoder,
+    Message,
+    Result,
+    Said,
+    command,
+    envelope_of,
+    result_of,
+)
+from drivers.sessions import Dialogue
+
+DRIVER = "and-tm2655"
+ENVELOPE_S = 5.0  # at 2400 baud the longest one takes 5 s; those seen, one
+LISTEN_S = 600.0
+
+ERRORS = MappingProxyType(
+    {
+        "11": "no pressure at the start",
+        "12": "the pressure was not reached",
+        "13": "inflates too fast",
+        "15": "no pressure at the start",
+        "21": "exhausts too slowly",
+        "22": "exhausts too fast",
+        "23": "overpressure",
+        "24": "took too long",
+        "42": "pressure insufficient",
+        "43": "no pulse found",
+        "44": "body movement",
+        "45": "diastolic not determinable",
+        "46": "mean not determinable",
+        "48": "systolic not determinable",
+        "61": "pulse not determinable",
+        "63": "blood pressure value, the words not known",
+    }
+)
+_OTHER_FORMAT = (
+    "a message that is no result of output format 1: set function F25 of the kiosk to 1, "
+    "so that no patient's number is in it and the error is"
+)
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The kiosk sends on its own; what may be asked is a matter of grants."""
+
+
+class AndTm2655:
+    """Emit a measurement for each result, with its envelope where that may be asked for."""
+
+    def __init__(self, host: Host, _settings: Settings) -> None:
+        self._host = host
+        self._last = b""
+        self._waiting: deque[tuple[Message, Instant]] = deque()
+        self._who: InstrumentId | None = None
+
+    async def run(self, link: ByteLink, emit: Emit) -> None:
+        """Decode until the link is lost."""
+
+        async def other(item: Said | Skipped, at: Instant) -> None:
+            if isinstance(item, Skipped):
+                await emit(item)
+            elif isinstance(item, Message):
+                self._waiting.append((item, at))
+
+        async with Dialogue[Said](self._host, link, Decoder(), other) as talk:
+            while True:
+                if not self._waiting:
+                    heard = await talk.listen(LISTEN_S, lambda frame: isinstance(frame, Message))
+                    if heard is not None and isinstance(heard[0], Message):
+                        self._waiting.append((heard[0], heard[1]))
+                while self._waiting:
+                    await self._take(*self._waiting.popleft(), talk, emit)
+
+    async def _take(
+        self,
+        message: Message,
+        at: Instant,
+        talk: Dialogue[Said],
+        emit: Emit,
+    ) -> None:
+        result = result_of(message)
+        if result is None:
+            if envelope_of(message) is None:
+                await emit(Notice(NoticeKind.UNMAPPED, _OTHER_FORMAT, at))
+            return
+        if message.raw == self._last:
+            self._host.count("results_repeated")
+            return
+        self._last = message.raw
+        self._identify(result.model)
+        envelope: tuple[tuple[int, int], ...] = ()
+        if result.error == OK:
+            try:
+                envelope = await _ask_envelope(talk)
+            except LinkLost:
+                await emit(measurement(result, (), message.raw, at))
+                raise
+        await emit(measurement(result, envelope, message.raw, at))
+
+    def _identify(self, model: str) -> None:
+        who = InstrumentId(DRIVER, model)
+        if who != self._who:
+            self._who = who
+            self._host.identify(who)
+
+
+async def _ask_envelope(
+    talk: Dialogue[Said],
+) -> tuple[tuple[int, int], ...]:
+    heard = await talk.ask(Write.FETCH, command(b"RP"), _ends_envelope, ENVELOPE_S)
+    if heard is None or not isinstance(heard[0], Message):
+        return ()
+    return envelope_of(heard[0]) or ()
+
+
+def _ends_envelope(frame: Said) -> bool:
+    if isinstance(frame, Acknowledgement):
+        return not frame.accepted
+    return envelope_of(frame) is not None
+
+
+def measurement(
+    result: Result, envelope: tuple[tuple[int, int], ...], raw: bytes, at: Instant
+) -> Measurement:
+    """Return what a result says."""
+    status = Status.OK if result.error == OK else Status.FAILED
+    readings = (
+        *pressures(result.systolic, result.diastolic, result.mean, status),
+        reading(Metric.PULSE_RATE, result.pulse, Unit.PER_MIN, status),
+    )
+    evidence = [("clock", _clock(result.clock))]
+    if status is Status.FAILED:
+        text = ERRORS.get(result.error, "not documented")
+        evidence.append(("error", f"E{result.error}, {text}"))
+    if envelope:
+        pairs = " ".join(f"{pressure},{amplitude}" for pressure, amplitude in envelope)
+        evidence.append(("envelope of mmHg,amplitude", pairs))
+    flags = frozenset({Flag.BODY_MOVEMENT} if result.error == "44" else ())
+    return Measurement(
+        Kind.BLOOD_PRESSURE, readings, at, raw, flags=flags, evidence=tuple(evidence)
+    )
+
+
+def _clock(sent: str) -> str:
+    """Return the kiosk's time as ISO 8601, as sent where it is no date."""
+    try:
+        return datetime.strptime(sent, "%y%m%d%H%M").isoformat(timespec="minutes")  # noqa: DTZ007 - no zone
+    except ValueError:
+        return sent
