@@ -23,6 +23,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "decode": "recorded bytes of one instrument to JSON lines",
         "replay": "recorded cases through the whole hub, compared with what is expected",
         "capture": "record a live instrument into a case that can be decoded again",
+        "ecg": "an ECG file: what it holds, or the same in another format",
         "instruments": "the table of supported instruments",
         "virtual": "a virtual instrument on a port of its own, for trying things out",
         "simulate": "ECGs of a virtual patient, with everything that is true of them",
