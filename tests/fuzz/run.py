@@ -1,18 +1,21 @@
-"""Fuzz every decoder: no bytes may break the laws of decoders.
+"""Fuzz every decoder and every reader of ECG files: no bytes may break their laws.
 
     python tests/fuzz/run.py --seconds 600
     python tests/fuzz/run.py --seconds 60 --decoder nonin
     python tests/fuzz/run.py --decoder nonin --input build/fuzz/nonin-1f2e3d
+    python tests/fuzz/run.py --seconds 60 --decoder ecg-scp
 
-The corpus is what fixtures hold and virtual instruments say. Where atheris is installed it guides
-the search by coverage of the decoder; elsewhere inputs are mutated at random from a seed. Prints
-what was executed; exit code 1 if an input broke a law, which is then written down.
+The corpus is what fixtures hold, virtual instruments say and encoders write. Where atheris is
+installed it guides the search by coverage of the decoder; elsewhere inputs are mutated at random
+from a seed. Prints what was executed; exit code 1 if an input broke a law, which is then written
+down.
 """
 
 import argparse
 import hashlib
 import random
 import re
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -20,8 +23,13 @@ import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
-from drivers.model import Skipped
+import numpy as np
+
+from drivers.errors import FormatError
+from drivers.formats import FORMATS
+from drivers.model import EcgRecording, Skipped
 from drivers.registry import REGISTRY, Entry
 from drivers.transports.capture_file import load_case
 
@@ -32,6 +40,8 @@ MAX_INPUT = 2048
 HEAD = 2
 VIRTUAL_S = 10
 FOUND = 1
+FORMAT = "ecg-"  # before the name of a file format
+NAMES = sorted(REGISTRY) + [f"{FORMAT}{name}" for name in sorted(FORMATS)]
 
 
 class Target:
@@ -83,6 +93,60 @@ class Target:
         return items, bytes(decoder.pending)
 
 
+def _scp_oracle() -> dict:
+    return runpy.run_path(str(ROOT / "tests" / "test_drivers" / "scp_oracle.py"))
+
+
+def _scp_files() -> list[bytes]:
+    oracle = _scp_oracle()
+    return [oracle["record"](oracle["everything"](), version=version) for version in (10, 20, 30)]
+
+
+class FormatTarget:
+    """One reader of ECG files; the first byte of an input says whether checksums are put right."""
+
+    # By format: files that its own writer never makes, and what puts checksums right.
+    FILES = MappingProxyType({"scp": _scp_files})
+    SEALS = MappingProxyType({"scp": lambda: _scp_oracle()["resealed"]})
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.known = FORMATS[name.removeprefix(FORMAT)]
+        self.module = self.known.load()
+        own = name.removeprefix(FORMAT)
+        self.files = self.FILES.get(own, list)()
+        self.seal = self.SEALS.get(own, lambda: bytes)()
+
+    def corpus(self) -> Iterator[bytes]:
+        """Yield inputs of at most MAX_INPUT bytes."""
+        files = list(self.files)
+        if self.known.suffix:
+            waves = np.arange(60.0).reshape(2, 30)
+            files.append(self.module.encode(EcgRecording(("I", "II"), 500.0, waves, None, "00")))
+        yield from (head + data for data in files for head in (b"\0\0", b"\1\0"))
+
+    def check(self, fuzzed: bytes) -> None:
+        """Raise AssertionError, or whatever the reader raises, if a law is broken."""
+        data = self.seal(fuzzed[HEAD:]) if fuzzed[:1] > b"\0" else fuzzed[HEAD:]
+        try:
+            recording = self.module.read(data)
+        except FormatError as error:
+            placed = bool(error.reason) and 0 <= error.offset <= len(data)
+        else:
+            placed = True
+            self._sound(recording)
+        assert placed, "an error without a reason or at no place in the file"
+
+    def _sound(self, recording: EcgRecording) -> None:
+        assert recording.microvolts.shape[0] == len(recording.leads), "leads without samples"
+        assert not recording.microvolts.flags.writeable, "samples that can be changed"
+
+
+def target_of(name: str) -> Target | FormatTarget:
+    """Return what is fuzzed under this name."""
+    return FormatTarget(name) if name.startswith(FORMAT) else Target(name)
+
+
 def _pieces(data: bytes) -> Iterator[bytes]:
     size = MAX_INPUT - HEAD
     yield from (data[at : at + size] for at in range(0, min(len(data), 4 * size), size))
@@ -92,7 +156,7 @@ def main() -> int:
     """Fuzz the decoders asked for, one after another, for their share of the time."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60.0, help="for all decoders together")
-    parser.add_argument("--decoder", choices=sorted(REGISTRY), help="this one alone")
+    parser.add_argument("--decoder", choices=NAMES, help="this one alone")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--input", type=Path, help="try this input again (with --decoder)")
     parser.add_argument("--guided", type=Path, help=argparse.SUPPRESS)  # our own sub-process
@@ -101,21 +165,21 @@ def main() -> int:
         if args.decoder is None:
             parser.error("--decoder says whose input it is")
         return _guided_here(args) if args.guided else _again(args.decoder, args.input)
-    names = [args.decoder] if args.decoder else sorted(REGISTRY)
+    names = [args.decoder] if args.decoder else NAMES
     fuzz = _guided if find_spec("atheris") else _mutated
     share = args.seconds / len(names)
     return max([fuzz(name, share, args.seed) for name in names], default=0)
 
 
 def _again(name: str, path: Path) -> int:
-    Target(name).check(path.read_bytes())
+    target_of(name).check(path.read_bytes())
     sys.stdout.write(f"{name}: {path} breaks no law\n")
     return 0
 
 
 def _mutated(name: str, seconds: float, seed: int) -> int:
     """Mutate the corpus at random until the time is over."""
-    target, chance = Target(name), random.Random(seed)
+    target, chance = target_of(name), random.Random(seed)
     corpus = list(target.corpus()) or [b"\0\7"]
     runs, end = 0, time.monotonic() + seconds
     while time.monotonic() < end:
@@ -179,8 +243,8 @@ def _guided_here(args: argparse.Namespace) -> int:
     """Instrument the decoder and let atheris search; it ends the process itself."""
     import atheris  # noqa: PLC0415 - not on every platform
 
-    with atheris.instrument_imports(include=["drivers.protocols"]):
-        target = Target(args.decoder)
+    with atheris.instrument_imports(include=["drivers.protocols", "drivers.formats"]):
+        target = target_of(args.decoder)
     for number, data in enumerate(target.corpus()):
         (args.guided / str(number)).write_bytes(data)
     flags = [f"-max_total_time={args.seconds:.0f}", f"-seed={args.seed}", f"-max_len={MAX_INPUT}"]

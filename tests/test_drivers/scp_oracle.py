@@ -1,8 +1,8 @@
 """SCP-ECG records made from the published layout alone, bit by bit and without the product's code.
 
 Everything the layout allows can be said with these functions, well-formed or not: every value goes
-where the caller puts it. Slow on purpose: bits are text, the checksum is a loop, differences are
-taken one by one, so that a mistake of the reader is not repeated here.
+where the caller puts it. Slow on purpose: bits are text and differences are taken one by
+one, so that a mistake of the reader is not repeated here.
 
 Layout: EN 1064 / ISO 11073-91064. All numbers little-endian; sample numbers count from 1.
 """
@@ -17,13 +17,22 @@ for _size in range(1, 9):
 DEFAULT_CODES += [("1111111110", 0, 8, 0), ("1111111111", 0, 16, 0)]
 
 
+def _shifted(register):
+    """Eight bits through the register: polynomial 0x1021, most significant bit first."""
+    for _ in range(8):
+        register = register << 1 ^ (0x1021 if register >> 15 else 0)
+        register &= 0xFFFF
+    return register
+
+
+_SHIFTED = [_shifted(byte << 8) for byte in range(256)]
+
+
 def crc(data):
-    """CRC-CCITT, polynomial 0x1021, begun with 0xFFFF, most significant bit first."""
+    """CRC-CCITT begun with 0xFFFF."""
     register = 0xFFFF
     for byte in data:
-        for bit in range(7, -1, -1):
-            out = register >> 15 ^ (byte >> bit & 1)
-            register = register << 1 & 0xFFFF ^ (0x1021 if out else 0)
+        register = register << 8 & 0xFFFF ^ _SHIFTED[register >> 8 ^ byte]
     return register
 
 
