@@ -6,6 +6,7 @@ samples came, and no result depends on which matrix kernels a processor has. Tha
 running sum and no matrix product in this file.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +22,9 @@ SMOOTHING_TAPS = 5
 MIDDLE = (TAPS + SMOOTHING_TAPS - 2) // 2  # slope sample in the middle of an envelope sample
 BEND_REACH = 4  # working samples around an envelope maximum in which its steepest part lies
 STRETCH = 8192  # samples computed at a time: what is between input and result stays in the cache
+PORTION_S = 0.1
+QRS_HALF_S = 0.1  # from its middle, the envelope's own width included
+SURROUNDINGS_S = 0.35
 REFRACTORY_S = 0.25  # two ventricular beats do not follow closer than this (240 a minute)
 
 
@@ -32,6 +36,8 @@ class Rates:
     step: int  # input samples per working sample
     lag: int  # input samples of the slope's span
     refractory: int  # working samples
+    surroundings: int  # working samples
+    portion: int  # input samples: fewer new ones are not worth a turn through all stages
 
     @classmethod
     def of(cls, fs: float) -> "Rates":
@@ -43,6 +49,8 @@ class Rates:
             step=step,
             lag=max(1, round(SLOPE_SPAN_S * rate)) * step,
             refractory=int(REFRACTORY_S * rate),
+            surroundings=int(SURROUNDINGS_S * rate),
+            portion=(int(PORTION_S * rate) - 1) * step,
         )
 
     @property
@@ -81,11 +89,18 @@ def envelope(ecg: Floats, rates: Rates) -> Floats:
     There are `(n - reach) // step + 1` columns, none if the lead is too short. All starts from
     differences, so an offset that adds without rounding changes nothing at all.
     """
-    n = max(0, (ecg.size - rates.reach) // rates.step + 1)
-    waves = np.empty((2, n))
-    for at in range(0, n, STRETCH):
-        end = min(n, at + STRETCH)
-        _stretch(ecg[at * rates.step :], rates, waves[:, at:end])
+    one: Floats = envelopes(ecg[np.newaxis], rates)[0]
+    return one
+
+
+def envelopes(leads: Floats, rates: Rates) -> Floats:
+    """Return `envelope` of each lead, (leads, 2, n)."""
+    n = max(0, (leads.shape[1] - rates.reach) // rates.step + 1)
+    waves = np.empty((len(leads), 2, n))
+    stretch = max(1, STRETCH // len(leads))
+    for at in range(0, n, stretch):
+        end = min(n, at + stretch)
+        _stretch(leads[:, at * rates.step :], rates, waves[:, :, at:end])
     return waves
 
 
@@ -98,36 +113,78 @@ def steepness(bends: Floats, at: Places) -> Floats:
     return steepest
 
 
-def _stretch(ecg: Floats, rates: Rates, out: Floats) -> None:
-    """Write as many columns of the envelope and the bend as `out` has."""
-    n = out.shape[1]
+def contrast(wave: Floats, at: Places, rate: float) -> Floats:
+    """Return by how much each place stands out of the mean of what surrounds it; NaN if nothing.
+
+    The surroundings begin where a QRS complex ends; ahead they reach no farther than the envelope
+    has to be known for the candidate anyway.
+    """
+    inner, back, ahead = (int(s * rate) for s in (QRS_HALF_S, SURROUNDINGS_S, REFRACTORY_S))
+    padded = np.full(wave.size + back + ahead, np.nan)
+    padded[back : back + wave.size] = wave
+    apart = np.concatenate([np.arange(-back, -inner), np.arange(inner + 1, ahead + 1)])
+    around = padded[(at + back)[:, np.newaxis] + apart]
+    there = ~np.isnan(around)
+    around[~there] = 0.0
+    ratio: Floats = wave[at] * there.sum(axis=1) / around.sum(axis=1)
+    return ratio
+
+
+def _stretch(leads: Floats, rates: Rates, out: Floats) -> None:
+    """Write as many columns of the envelope and the bend as `out` has, for all leads in one go."""
+    n = out.shape[2]
     step, kept = rates.step, n + TAPS + SMOOTHING_TAPS - 2
-    rise = ecg[rates.lag : rates.lag + kept * step] - ecg[: kept * step]
-    slope = rise[::step].copy()
+    rise = leads[:, rates.lag : rates.lag + kept * step] - leads[:, : kept * step]
+    slope = rise[:, ::step].copy()
     for phase in range(1, step):
-        slope += rise[phase::step]
+        slope += rise[:, phase::step]
     even, odd, smooth = _taps(rates.rate)
-    in_phase = np.convolve(slope, even, mode="valid")
-    quadrature = np.convolve(slope, odd, mode="valid")
+    in_phase, quadrature = _filtered(slope, even), _filtered(slope, odd)
     np.multiply(in_phase, in_phase, out=in_phase)
     np.multiply(quadrature, quadrature, out=quadrature)
     in_phase += quadrature
-    out[0] = np.convolve(np.sqrt(in_phase, out=in_phase), smooth, mode="valid")
-    bend = slope[MIDDLE + 1 : MIDDLE + 1 + n] - slope[MIDDLE - 1 : MIDDLE - 1 + n]
-    np.abs(bend, out=out[1])
+    out[:, 0] = _filtered(np.sqrt(in_phase, out=in_phase), smooth)[:, TAPS + SMOOTHING_TAPS - 2 :]
+    bend = slope[:, MIDDLE + 1 : MIDDLE + 1 + n] - slope[:, MIDDLE - 1 : MIDDLE - 1 + n]
+    np.abs(bend, out=out[:, 1])
+
+
+def _filtered(rows: Floats, taps: Floats) -> Floats:
+    """Return each row's FIR sums at their last sample; the first `taps.size - 1` mean nothing.
+
+    The rows are filtered as one, end to end: small blocks of many leads cost one call.
+    """
+    summed = np.convolve(rows.ravel(), taps)
+    return summed[: rows.size].reshape(rows.shape)
 
 
 def maxima(wave: Floats, reach: int) -> Places:
-    """Return the places of local maxima that no larger one within `reach` samples outshines."""
+    """Return the places that no other one within `reach` samples outshines, the first of equals.
+
+    A sample beside a gap or at an end is none.
+    """
     inner = wave[1:-1]
     at = np.flatnonzero((inner > wave[:-2]) & (inner >= wave[2:])) + 1
+    padded = np.full(wave.size + 2 * reach, -np.inf)
+    padded[reach : reach + wave.size] = wave
+    width = 1
+    while 2 * width <= reach:
+        padded = np.fmax(padded[:-width], padded[width:])
+        width *= 2
+    # padded[i] is now the highest of `width` samples from i - reach on; two of them make `reach`.
+    before = np.fmax(padded[at], padded[at + reach - width])
+    after = np.fmax(padded[at + reach + 1], padded[at + 2 * reach + 1 - width])
     height = wave[at]
-    stands = np.ones(at.size, dtype=bool)
-    for apart in range(1, at.size):
-        near = at[apart:] - at[:-apart] <= reach
-        if not near.any():
-            break
-        later_wins = height[apart:] > height[:-apart]
-        stands[:-apart] &= ~(near & later_wins)
-        stands[apart:] &= ~(near & ~later_wins)
-    return at[stands]
+    found: Places = at[(height > before) & (height >= after)]
+    return found
+
+
+def may_hold_maximum(wave: Floats, begin: int, end: int, reach: int) -> bool:
+    """Say whether `maxima` may have a place from `begin` to `end`; a no is cheap and certain."""
+    if end - begin > reach:
+        return True
+    top = begin + int(wave[begin:end].argmax())
+    highest = wave[top]
+    if math.isnan(highest):  # a gap hides which is highest
+        return True
+    around = wave[max(0, top - reach) : top + reach + 1]
+    return bool(np.fmax.reduce(around) <= highest)

@@ -1,6 +1,7 @@
 """Which candidates are beats: rules on sparse candidates, each with a finite past and future.
 
-A candidate above the threshold that is not the T wave of the beat before it is *clear*. What is
+A candidate that is high enough, stands out of what surrounds it and is not the T wave of the beat
+before it is *clear*. What is
 lower than its neighbours and splits a regular interval is dropped; what is weaker than the
 threshold but fills a gap in the rhythm is taken. Clear beats rest on the past alone and are settled
 at once; only the doubtful ones wait for `LOOK_AHEAD_S`.
@@ -15,6 +16,8 @@ from dsp.arrays import Floats, Places
 
 THRESHOLD = 0.25  # of the way from the quiet level to the peak level (Pan & Tompkins 1985)
 WEAK_THRESHOLD = 0.125  # half of it when searching back (the same)
+CONTRAST = 2.1  # white noise stands 1.9 out of its surroundings, muscle noise seldom more than 2
+WEAK_CONTRAST = 1.7
 T_WAVE_S = 0.36  # a T wave peaks within this of its QRS ...
 T_WAVE_SHARE = 0.5  # ... and is less than half as high or bends less than half as fast (the same)
 SPLIT_SHARE = 0.6  # a beat lower than this share of both neighbours ...
@@ -31,34 +34,66 @@ MEMORY_S = RR_MEMORY_S + STALE_S + LONGEST_RR_S  # nothing older has a say in a 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """Envelope maxima in time order: place, height, steepness, and the levels around them."""
+    """Envelope maxima in time order, a column each, of rows as the properties name them."""
 
-    at: Places
-    height: Floats
-    steep: Floats
-    peak: Floats
-    quiet: Floats
+    rows: Floats
 
     @classmethod
     def none(cls) -> "Candidates":
         """Return no candidates."""
-        return cls(np.empty(0, dtype=np.intp), *(np.empty(0) for _ in range(4)))
+        return cls(np.empty((6, 0)))
+
+    @classmethod
+    def of(cls, at: Places, *rows: Floats) -> "Candidates":
+        """Return the candidates at these envelope samples that could ever become beats."""
+        every = cls(np.stack([at, *rows]))
+        return cls(every.rows[:, _exceeds(every, WEAK_THRESHOLD, WEAK_CONTRAST)])
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return self.rows.shape[1]
+
+    @property
+    def at(self) -> Floats:
+        """Envelope samples, whole numbers."""
+        return self._row(0)
+
+    @property
+    def height(self) -> Floats:
+        """Height of the envelope."""
+        return self._row(1)
+
+    @property
+    def steep(self) -> Floats:
+        """Steepness near the maximum."""
+        return self._row(2)
+
+    @property
+    def contrast(self) -> Floats:
+        """Height as a multiple of what surrounds the candidate."""
+        return self._row(3)
+
+    @property
+    def peak(self) -> Floats:
+        """Height that beats usually have here."""
+        return self._row(4)
+
+    @property
+    def quiet(self) -> Floats:
+        """Height of the envelope between beats, no more than `peak`."""
+        return np.minimum(self._row(5), self._row(4))
+
+    def _row(self, nth: int) -> Floats:
+        row: Floats = self.rows[nth]
+        return row
 
     def __add__(self, more: "Candidates") -> "Candidates":
-        return Candidates(
-            np.concatenate([self.at, more.at]),
-            np.concatenate([self.height, more.height]),
-            np.concatenate([self.steep, more.steep]),
-            np.concatenate([self.peak, more.peak]),
-            np.concatenate([self.quiet, more.quiet]),
-        )
+        return Candidates(np.concatenate([self.rows, more.rows], axis=1))
 
     def since(self, first: int) -> "Candidates":
         """Return the candidates from position `first` on."""
-        rows = slice(first, None)
-        return Candidates(
-            self.at[rows], self.height[rows], self.steep[rows], self.peak[rows], self.quiet[rows]
-        )
+        return Candidates(self.rows[:, first:].copy())
 
 
 def decide(
@@ -76,9 +111,7 @@ def decide(
         Working sample up to which the candidates are complete; infinity at the end of the signal.
     """
     t, height = candidates.at / rate, candidates.height
-    quiet = np.minimum(candidates.quiet, candidates.peak)
-    span = candidates.peak - quiet
-    strong = height >= quiet + THRESHOLD * span
+    strong = _exceeds(candidates, THRESHOLD, CONTRAST)
     clear = strong & ~_t_waves(strong, t, candidates)
 
     before, height_before = _last(clear, t, height)
@@ -87,13 +120,19 @@ def decide(
     usual = _usual_interval(clear, t)
     low = clear & (height < SPLIT_SHARE * height_before) & (t - before < SPLIT_RR * usual)
     splits = low & (height < SPLIT_SHARE * height_after) & (after - before < SPLIT_RR * usual)
-    weak = ~clear & (height >= quiet + WEAK_THRESHOLD * span) & (t - before > T_WAVE_S)
-    weak &= ~np.isnan(usual)
+    weak = ~clear & (t - before > T_WAVE_S) & ~np.isnan(usual)
     missed = weak & (after - before > GAP_RR * usual) & (after - t > T_WAVE_S)
     fills = _dominant(missed, t, height, np.minimum(usual / 2, LOOK_AHEAD_S))
     doubtful = np.where(np.isfinite(found), missed, low | weak)
     settled = ~doubtful | (t + LOOK_AHEAD_S <= known_to / rate)
     return (clear & ~splits) | fills, settled
+
+
+def _exceeds(candidates: Candidates, threshold: float, contrast: float) -> NDArray[np.bool_]:
+    """Say which candidates are so much of a beat's height and stand out so much."""
+    level = candidates.quiet + threshold * (candidates.peak - candidates.quiet)
+    high: NDArray[np.bool_] = (candidates.height >= level) & (candidates.contrast >= contrast)
+    return high
 
 
 def _t_waves(strong: NDArray[np.bool_], t: Floats, candidates: Candidates) -> NDArray[np.bool_]:

@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dsp.arrays import Floats, Places, checked_leads, checked_rate
-from dsp.qrs import Rates, envelope, maxima, steepness
+from dsp.qrs import Rates, contrast, envelopes, maxima, may_hold_maximum, steepness
 from dsp.qrs_leads import LeadFusion
 from dsp.qrs_levels import RunningLevels
-from dsp.qrs_rules import MEMORY_S, Candidates, decide
+from dsp.qrs_place import Placing
+from dsp.qrs_rules import LOOK_AHEAD_S, MEMORY_S, Candidates, decide
+from dsp.tape import Tape
 
-PEAK_REACH_S = 0.06  # an R or S peak lies within this of the middle of its complex
+NOTHING = np.empty(0, dtype=np.intp)
+NOTHING.setflags(write=False)
 
 
 def find_r_peaks(ecg: ArrayLike, fs: float) -> Places:
@@ -76,11 +79,11 @@ class RPeakStream:
         if leads < 1:
             raise ValueError(f"leads: {leads}; give at least one")
         self._rates = Rates.of(rate)
-        self._half = round(PEAK_REACH_S * rate)
-        self._raw = np.empty((leads, 0))
-        self._raw_first = 0  # sample index of the first column
+        self._leads = leads
+        self._raw = Tape(leads)
         self._fusion = LeadFusion(self._rates.rate, leads)
         self._picker = _Picker(self._rates)
+        self._placing = Placing(leads, self._rates.fs)
         self._next_wave = 0  # the envelope sample to be computed next
         self._done = False
 
@@ -92,9 +95,9 @@ class RPeakStream:
         if self._done:
             raise ValueError("push after flush: a stream ends once")
         fresh = checked_leads(block)
-        if len(fresh) != len(self._raw):
-            raise ValueError(f"ecg: {len(fresh)} leads in a stream of {len(self._raw)}")
-        self._raw = np.concatenate([self._raw, fresh], axis=1) if self._raw.size else fresh
+        if len(fresh) != self._leads:
+            raise ValueError(f"ecg: {len(fresh)} leads in a stream of {self._leads}")
+        self._raw.append(fresh)
         return self._advance(last=False)
 
     def flush(self) -> Places:
@@ -106,36 +109,31 @@ class RPeakStream:
 
     def _advance(self, *, last: bool) -> Places:
         """Carry the raw samples through all stages, and drop what no stage needs any more."""
-        start = self._next_wave * self._rates.step - self._raw_first
+        raw, rates = self._raw, self._rates
+        begin = self._next_wave * rates.step
+        if raw.end < begin + rates.reach + rates.portion and not last:
+            raw.settle()
+            return NOTHING
         with np.errstate(all="ignore"):  # gaps are NaN, and a flat lead has no contrast
-            each = [envelope(lead[start:], self._rates) for lead in self._raw]
-            waves = np.stack(each) if len(each) > 1 else each[0][np.newaxis]
+            waves = envelopes(raw.span(begin, raw.end), rates)
             self._next_wave += waves.shape[2]
             beats = self._picker.push(self._fusion.push(waves, last=last), last=last)
-            found = self._place(beats)
+            found = self._place(beats) if beats.size else NOTHING
         waiting = min(self._picker.oldest, self._next_wave)
         self._fusion.forget(waiting)
-        centre = self._rates.to_input(waiting)
-        oldest = min(centre - self._half, self._next_wave * self._rates.step)
-        drop = min(max(0, oldest - self._raw_first), self._raw.shape[1])
-        self._raw = self._raw[:, drop:].copy()  # always: the block is the caller's to reuse
-        self._raw_first += drop
+        oldest = rates.to_input(waiting) - self._placing.half
+        raw.forget(min(oldest, self._next_wave * rates.step))
+        raw.settle()
         return found
 
     def _place(self, beats: Places) -> Places:
-        """Return the sample of the extremum of each beat in the first lead that counts there."""
-        if beats.size == 0:
-            return beats
-        centres = self._rates.to_input(0) + beats * self._rates.step - self._raw_first
-        begins, width = centres - self._half, 2 * self._half + 1
-        placed = np.full(beats.size, -1, dtype=np.intp)
-        for lead, counts in zip(self._raw, self._fusion.usable(beats), strict=True):
-            open_ = np.flatnonzero(counts & (placed < 0))
-            windows = np.lib.stride_tricks.sliding_window_view(lead, width)[begins[open_]]
-            whole = ~np.isnan(windows).any(axis=1)
-            open_, windows = open_[whole], windows[whole]
-            placed[open_] = begins[open_] + _extremum(windows)
-        return placed[placed >= 0] + self._raw_first
+        """Return the samples of the extrema of these beats."""
+        centres = self._rates.to_input(0) + beats * self._rates.step
+        raw = self._raw
+        found = self._placing.push(
+            raw.span(raw.first, raw.end), centres - raw.first, self._fusion.usable(beats)
+        )
+        return found + raw.first
 
 
 class _Picker:
@@ -144,11 +142,12 @@ class _Picker:
     def __init__(self, rates: Rates) -> None:
         self._rates = rates
         self._levels = RunningLevels(rates.rate)
-        self._waves = np.empty((2, 0))
-        self._wave_first = 0
+        self._waves = Tape(2)
+        self._behind = rates.surroundings + rates.refractory  # samples a candidate looks back
         self._known = 0  # candidates are complete before this envelope sample
         self._table = Candidates.none()
         self._given = 0  # rows of the table that are decided and given out
+        self._patience = -np.inf  # before this envelope sample no undecided row is settled
 
     @property
     def oldest(self) -> int:
@@ -159,52 +158,58 @@ class _Picker:
     def push(self, waves: Floats, *, last: bool) -> Places:
         """Take the next samples of envelope and bend, (2, n); return the beats now settled."""
         self._levels.push(waves[0], last=last)
-        self._waves = np.concatenate([self._waves, waves], axis=1) if self._waves.size else waves
-        self._add_candidates(last=last)
-        if self._given == self._table.at.size:
-            return np.empty(0, dtype=np.intp)
+        self._waves.append(waves)
+        added = self._add_candidates(last=last)
+        self._waves.settle()
+        if self._given == self._table.size or not (added or last or self._known > self._patience):
+            return NOTHING
+        return self._decide(last=last)
+
+    def _decide(self, *, last: bool) -> Places:
+        """Return the beats that no later sample can change, up to the first open question."""
         known = np.inf if last else self._known - 1
         beats, settled = decide(self._table, self._rates.rate, known)
         waiting = np.flatnonzero(~settled[self._given :])
         end = self._given + int(waiting[0]) if waiting.size and not last else settled.size
-        found = self._table.at[self._given : end][beats[self._given : end]]
+        found = self._table.at[self._given : end][beats[self._given : end]].astype(np.intp)
         self._given = end
+        self._patience = self.oldest + LOOK_AHEAD_S * self._rates.rate
         old = self._table.at < self.oldest - MEMORY_S * self._rates.rate
-        forget = int(old.sum())
+        forget = int(np.count_nonzero(old))
         if forget > 64:
             self._table = self._table.since(forget)
             self._given -= forget
         return found
 
-    def _add_candidates(self, *, last: bool) -> None:
+    def _add_candidates(self, *, last: bool) -> bool:
         """Add the maxima that no further sample can outshine and whose levels are known."""
-        end = self._wave_first + self._waves.shape[1]
-        known = end if last else end - self._rates.refractory - 1
+        wave, reach = self._waves, self._rates.refractory
+        known = wave.end if last else wave.end - reach - 1
         known = max(self._known, min(known, self._levels.ready * self._levels.size))
-        if known > self._known:
-            at = maxima(self._waves[0], self._rates.refractory)
-            places = at + self._wave_first
-            fresh = (places >= self._known) & (places < known)
-            if fresh.any():
-                at, places = at[fresh], places[fresh]
-                levels = self._levels.of(places // self._levels.size)
-                height, steep = self._waves[0, at], steepness(self._waves[1], at)
-                self._table += Candidates(places, height, steep, levels[:, 0], levels[:, 1])
-            self._known = known
-            self._levels.forget(known // self._levels.size)
-            drop = max(0, known - self._rates.refractory - 1 - self._wave_first)
-            self._waves = self._waves[:, drop:].copy()
-            self._wave_first += drop
+        if known == self._known:
+            return False
+        first, fresh = wave.first, (self._known, known)
+        self._known = known
+        both = wave.span(first, wave.end)
+        begin, end = fresh[0] - first, fresh[1] - first
+        table = (
+            self._candidates(both, begin, end)
+            if may_hold_maximum(both[0], begin, end, reach)
+            else Candidates.none()
+        )
+        wave.forget(known - self._behind)
+        self._levels.forget(known // self._levels.size)
+        if table.size == 0:
+            return False
+        self._table += table
+        return True
 
-
-def _extremum(windows: Floats) -> Places:
-    """Return per window the sample farthest from the level of its ends, the earlier of two."""
-    rows = np.arange(len(windows))
-    highest, lowest = windows.argmax(axis=1), windows.argmin(axis=1)
-    top, bottom = windows[rows, highest], windows[rows, lowest]
-    begin, end = windows[:, 0], windows[:, -1]
-    above = (top - begin) + (top - end)
-    below = (begin - bottom) + (end - bottom)
-    earlier = np.minimum(highest, lowest)
-    farther: Places = np.where(above > below, highest, lowest)
-    return np.where(above == below, earlier, farther)
+    def _candidates(self, waves: Floats, begin: int, end: int) -> Candidates:
+        """Return the candidates among these columns of what is kept of the envelope."""
+        at = maxima(waves[0], self._rates.refractory)
+        at = at[(at >= begin) & (at < end)]
+        places = at + self._waves.first
+        peak, quiet = self._levels.of(places // self._levels.size).T
+        steep = steepness(waves[1], at)
+        stands_out = contrast(waves[0], at, self._rates.rate)
+        return Candidates.of(places, waves[0, at], steep, stands_out, peak, quiet)

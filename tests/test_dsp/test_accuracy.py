@@ -59,11 +59,23 @@ def test_annotated_recordings_are_read_at_least_this_well(drawn):
         assert pooled(drawn(0.05)).f1 >= 0.9995
         return
     data = Path(folder)
+    arrhythmia = pooled(recordings.mitdb(data))
     figures = {
-        "mitdb": pooled(recordings.mitdb(data)).f1,
+        "mitdb": arrhythmia.f1,
         "qtdb": pooled(recordings.qtdb(data)).f1,
         "ludb": pooled(recordings.ludb(data)).f1,
+        "cpsc2021": pooled(recordings.cpsc2021(data)).f1,
         "cpsc2019": pooled(recordings.cpsc2019(data), 0.075).f1,
+        "muscle noise at 6 dB": pooled(recordings.with_muscle_noise(data, 6)).f1,
     }
-    least = {"mitdb": 0.9984, "qtdb": 0.9985, "ludb": 0.998, "cpsc2019": 0.945}
+    least = {
+        "mitdb": 0.9985,
+        "qtdb": 0.9996,
+        "ludb": 0.998,
+        "cpsc2021": 0.982,
+        "cpsc2019": 0.941,
+        "muscle noise at 6 dB": 0.994,
+    }
+    assert np.median(arrhythmia.offsets_s) <= 1 / 360
+    assert arrhythmia.offsets_s.std() <= 0.008
     assert {name for name, figure in figures.items() if figure < least[name]} == set()

@@ -208,9 +208,40 @@ def test_a_stream_keeps_a_bounded_memory(ecg, rhythm):
     for _ in range(30):
         stream.push(strip)
         stream.push(np.full(3000, np.nan))
-        sizes.append(stream._raw.size + stream._picker._table.at.size + stream._picker._waves.size)
+        sizes.append(
+            stream._raw._store.size + stream._picker._table.size + stream._picker._waves._store.size
+        )
     assert max(sizes[5:]) <= max(sizes[:5])
     assert max(sizes) < 10 * 250
+
+
+def test_beats_with_an_r_and_an_s_of_one_size_are_soon_all_marked_on_the_first(ecg, rhythm):
+    beats = rhythm(60, seed=12)
+    waves = ((-0.025, 0.011, 1.0), (0.025, 0.011, -1.0), (0.3, 0.045, 0.2))
+    strip = ecg(360.0, beats, 60, noise=0.05, waves=waves, seed=3)
+    found = find_r_peaks(strip, 360.0)
+    assert found.size == beats.size
+    assert (strip[found[2:]] > 0).all()
+
+
+def test_bursts_of_muscle_noise_between_the_beats_are_not_beats(ecg, rhythm):
+    beats = rhythm(60, per_min=60, seed=13)
+    strip = ecg(360.0, beats, 60, noise=0.02)
+    random = np.random.default_rng(5)
+    for begin in range(10, 60, 10):
+        burst = slice(begin * 360, begin * 360 + 720)
+        strip[burst] += 0.25 * random.normal(size=720)
+    score = match_beats(np.round(beats * 360), find_r_peaks(strip, 360.0), 360.0)
+    assert (score.false_positives, score.false_negatives) == (0, 0)
+
+
+def test_what_a_stream_was_given_may_be_written_to_afterwards(ecg, rhythm):
+    strip = ecg(360.0, rhythm(20, seed=9), 20)
+    stream, reused = RPeakStream(360.0), strip.copy()
+    early = stream.push(reused)
+    reused[:] = 7.0
+    both = np.concatenate([early, stream.flush()])
+    assert both.tolist() == find_r_peaks(strip, 360.0).tolist()
 
 
 def test_finding_beats_does_not_load_scipy():
