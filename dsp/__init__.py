@@ -7,9 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dsp.beats import HeartRate, heart_rate
+    from dsp.beats import HeartRate, MedianBeat, RRSeries, heart_rate, median_beat, rr_series
     from dsp.delineation import Delineation, Wave, delineate
     from dsp.filters import clean_ecg
+    from dsp.measurements import EcgMeasurements, measure_ecg
     from dsp.quality import LeadQuality, ecg_quality
     from dsp.rpeaks import RPeakStream, find_r_peaks
     from dsp.scoring import BeatScore, match_beats
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 __all__ = [
     "BeatScore",
     "Delineation",
+    "EcgMeasurements",
     "HeartRate",
     "LeadQuality",
+    "MedianBeat",
     "RPeakStream",
+    "RRSeries",
     "Wave",
     "clean_ecg",
     "delineate",
@@ -27,14 +31,20 @@ __all__ = [
     "find_r_peaks",
     "heart_rate",
     "match_beats",
+    "measure_ecg",
+    "median_beat",
+    "rr_series",
 ]
 
 _HOMES = {
     "BeatScore": "dsp.scoring",
     "Delineation": "dsp.delineation",
+    "EcgMeasurements": "dsp.measurements",
     "HeartRate": "dsp.beats",
     "LeadQuality": "dsp.quality",
+    "MedianBeat": "dsp.beats",
     "RPeakStream": "dsp.rpeaks",
+    "RRSeries": "dsp.beats",
     "Wave": "dsp.delineation",
     "clean_ecg": "dsp.filters",
     "delineate": "dsp.delineation",
@@ -42,6 +52,9 @@ _HOMES = {
     "find_r_peaks": "dsp.rpeaks",
     "heart_rate": "dsp.beats",
     "match_beats": "dsp.scoring",
+    "measure_ecg": "dsp.measurements",
+    "median_beat": "dsp.beats",
+    "rr_series": "dsp.beats",
 }
 
 

@@ -4,15 +4,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dsp import clean_ecg, delineate, ecg_quality, find_r_peaks
+from dsp import (
+    clean_ecg,
+    delineate,
+    ecg_quality,
+    find_r_peaks,
+    measure_ecg,
+    median_beat,
+)
 
 
-def delineated(ecg, fs):
+def beats_of(ecg):
     try:
         samples = np.shape(ecg)[-1]
     except (ValueError, IndexError):  # ragged, or a single number
         samples = 0
-    return delineate(ecg, fs, np.arange(0, samples, 150))
+    return np.arange(0, samples, 150)
+
+
+def delineated(ecg, fs):
+    return delineate(ecg, fs, beats_of(ecg))
+
+
+def middle_beat(ecg, fs):
+    return median_beat(ecg, fs, beats_of(ecg))
+
+
+def measured(ecg, fs):
+    try:
+        leads = np.shape(ecg)[0] if np.ndim(ecg) == 2 else 1
+    except ValueError:
+        leads = 1
+    return measure_ecg(ecg, fs, [f"V{lead}" for lead in range(leads)])
 
 
 FUNCTIONS = {
@@ -20,6 +43,8 @@ FUNCTIONS = {
     "clean": clean_ecg,
     "quality": ecg_quality,
     "delineate": delineated,
+    "median": middle_beat,
+    "measure": measured,
 }
 NUMBERS = st.one_of(
     hnp.integer_dtypes(), hnp.unsigned_integer_dtypes(), hnp.floating_dtypes(sizes=(16, 32, 64))
