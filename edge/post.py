@@ -19,7 +19,7 @@ from edge.publish.publisher import Publisher
 from edge.publish.window import Parked as GivenUp
 from edge.publish.window import Receipt
 from edge.room import ItemState
-from edge.store import NoSuchResult, Store
+from edge.store import Store, StoreRefused
 from edge.store.outbox import Move, RowState
 
 log = logging.getLogger(__name__)
@@ -109,8 +109,8 @@ class Post:
         for result_id in sorted(wanted):
             try:
                 await self._store.requeue(result_id)
-            except NoSuchResult:
-                log.warning("asked to send %s again, which is not here any more", result_id)
+            except StoreRefused as refused:
+                log.warning("asked to send %s again: %s", result_id, refused)
         self.publisher.wake(from_start=True)
 
     def report(self, recorded: Recorded) -> None:

@@ -1,5 +1,6 @@
-"""Links by their address: ``serial:/dev/ttyUSB0``."""
+"""Links by their address: ``serial:/dev/serial/by-id/...``, ``tcp:10.0.0.7:4001``."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -8,18 +9,24 @@ from drivers.errors import SettingsError
 from drivers.model import Instant
 
 SERIAL = "serial"
+TCP = "tcp"
+
+_TCP = re.compile(r"tcp:(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+):(?P<port>\d{1,5})", re.ASCII)
 
 
 def scheme_of(address: str) -> str:
     """Return how an address is reached, or raise SettingsError that says how to write it."""
-    scheme, colon, rest = address.partition(":")
-    if not (scheme == SERIAL and colon and rest.startswith("/")):
-        hint = f"; meant is perhaps serial:{address}" if address.startswith("/") else ""
-        raise SettingsError(
-            f"link {address!r}: write serial: and the path of the port, "
-            f"as serial:/dev/serial/by-id/...{hint}"
-        )
-    return scheme
+    scheme, _, rest = address.partition(":")
+    if scheme == TCP:
+        _host_and_port(address)
+        return TCP
+    if scheme == SERIAL and rest.startswith("/"):
+        return SERIAL
+    hint = f"; meant is perhaps serial:{address}" if address.startswith("/") else ""
+    raise SettingsError(
+        f"link {address!r}: write serial: and the path of the port, as serial:/dev/serial/by-id/"
+        f"..., or tcp: with the address and port of a serial server, as tcp:10.0.0.7:4001{hint}"
+    )
 
 
 @asynccontextmanager
@@ -32,10 +39,18 @@ async def open_link(
     """Open a link and close it afterwards.
 
     LinkNotFound and LinkRefused come before the body runs; a link lost within it is raised to
-    whoever reads or writes.
+    whoever reads or writes. Over TCP the line settings are those of the serial server.
     """
-    scheme_of(address)
-    # Here, not above: programs that only decode need no serial library.
+    if scheme_of(address) == TCP:
+        # Here and below, not above: programs that only decode need neither.
+        from drivers.transports.tcp_port import TcpPort  # noqa: PLC0415
+
+        connection = await TcpPort.open(*_host_and_port(address), now, granted)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+        return
     from drivers.transports.serial_port import SerialPort  # noqa: PLC0415
 
     port = SerialPort(address.removeprefix(f"{SERIAL}:"), line, now, granted)
@@ -43,3 +58,13 @@ async def open_link(
         yield port
     finally:
         port.close()
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    found = _TCP.fullmatch(address)
+    port = int(found["port"]) if found else 0
+    if found is None or not 0 < port < 65_536:
+        raise SettingsError(
+            f"link {address!r}: write tcp:HOST:PORT, as tcp:10.0.0.7:4001 or tcp:[fd00::7]:4001"
+        )
+    return found["host"].strip("[]"), port
