@@ -4,11 +4,11 @@
 `scp_rhythm` sections 3 to 6, `scp_findings` sections 7, 8, 10 and 11; section 9 and those from 12
 on are a vendor's or another edition's and stay in the original file.
 
-Seen in real files: default table, second differences, default table without section 1's texts in
-the declared set, sections 7 and 8, sections of all editions up to 2. Proven only against an encoder
-written from the layout, as no real file was at hand: tables of one's own and switching between
-them, raw samples, first differences, the reference beat put back, leads that begin or end apart,
-sections 10 and 11, protocol 3.0. Refused: bimodal compression, long-term rhythm (section 12).
+Seen in a real file: default table, second differences, sections 1 and 7. Proven only against an
+encoder written from the layout, as no real file was at hand: tables of one's own and switching
+between them, raw samples, no or first differences, the reference beat put back, leads that begin or
+end apart, sections 8, 10 and 11, protocol 3.0, other character sets. Refused: bimodal compression,
+a reference beat of another rate, long-term rhythm (section 12).
 
 Sources: public OpenECG tutorials of EN 1064 and its CEN draft; lead, language and manufacturer
 numbers as several open readers have them.
@@ -40,7 +40,7 @@ def read(data: bytes) -> EcgRecording:
     if 6 not in sections and 12 in sections:
         raise FormatError("long-term rhythm (section 12) is not read", sections[12].at)
     header = read_header(sections[1]) if 1 in sections else Header()
-    rhythm = read_rhythm(sections)
+    rhythm = read_rhythm(sections, header.protocol)
     measurements, statements = _findings(sections, header)
     return EcgRecording(
         leads=rhythm.leads,

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta, timezone
 
 from drivers.errors import FormatError
 from drivers.formats import spelling
-from drivers.formats.scp_sections import Section
+from drivers.formats.scp_sections import EDITION_3, Section
 from drivers.formats.scp_text import UTF_8, charset, decoded, parts
 from drivers.model import CartPatient, InstrumentId
 
@@ -35,11 +35,16 @@ FILTER_BITS = {
     4: spelling.ARTEFACT_FILTER,
     8: spelling.BASELINE_FILTER,
 }
+FIXED_BYTES = (
+    dict.fromkeys((8, 9, 24, 29), 1)
+    | dict.fromkeys((11, 12, 27, 28, 33), 2)
+    | dict.fromkeys((4, 6, 7, 26), 3)
+    | dict.fromkeys((5, 25), 4)
+)
 MODEL_BYTES = 6
 DEVICE_BYTES = 36  # of tag 14 before its strings
 MAX_ZONE_MIN = 14 * 60
 NO_ZONE = 0x7FFF
-PROTOCOL_3 = 30
 _NOT_SAID = {"", "unknown"}  # converters fill strings with the word
 
 # Manufacturers by number, used by the first edition; 255 says that the string does.
@@ -83,8 +88,8 @@ def read_header(section: Section) -> Header:
     """Return what section 1 says; FormatError if its tags do not fit into it."""
     tags = _tags(section)
     device = _first(tags, DEVICE, DEVICE_BYTES)
-    protocol, language = (device[14], device[16]) if device else (section.protocol, 0)
-    codec = UTF_8 if protocol == PROTOCOL_3 else charset(language)
+    protocol, language = (device[14], device[16]) if device else (0, 0)
+    codec = UTF_8 if (protocol or section.protocol) in EDITION_3 else charset(language)
     return Header(
         patient=_patient(tags, codec),
         acquired=_acquired(tags),
@@ -96,16 +101,31 @@ def read_header(section: Section) -> Header:
 
 
 def _tags(section: Section) -> Tags:
+    try:
+        return _walk(section, {})
+    except FormatError as wrong:
+        # Some writers give tags of a fixed size another length, and write that size all the same.
+        try:
+            return _walk(section, FIXED_BYTES)
+        except FormatError:
+            raise wrong from None
+
+
+def _walk(section: Section, sizes: Mapping[int, int]) -> Mapping[int, list[bytes]]:
+    """Return the values of each tag, of these sizes or of those that the tags say."""
     cursor = section.cursor()
     found: dict[int, list[bytes]] = {}
     while cursor.left >= 3:
         at = cursor.at
         tag, length = cursor.u8(), cursor.u16()
         if tag == END:
-            break
+            return found
+        length = sizes.get(tag, length)
         if length > cursor.left:
             raise FormatError(f"section 1: tag {tag} says it has {length} bytes", at)
         found.setdefault(tag, []).append(cursor.take(length))
+    if sizes:
+        raise cursor.wrong("no tag 255 at its end")
     return found
 
 

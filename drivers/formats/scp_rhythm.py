@@ -25,13 +25,12 @@ from numpy.typing import NDArray
 
 from drivers.errors import FormatError
 from drivers.formats.scp_huffman import Decoding, read_tables
-from drivers.formats.scp_sections import Section
+from drivers.formats.scp_sections import EDITION_3, Section
 
 MAX_SAMPLES = 2_000_000  # of all leads: 12 for five minutes at 500 Hz
 MAX_BEATS = 2000  # five minutes at a rate of 400
 MAX_OVERLAP = 4  # times the rhythm that zones of all beats may cover
 STEP_LIMITS = (-32768, 32767)  # samples are 16-bit numbers whatever their differences
-BIMODAL_UNTIL = 29  # protocol 2.x; from 3.0 the byte is reserved
 
 # Lead codes of the standard; others are named by their number.
 _FROM_1 = (
@@ -104,15 +103,18 @@ def lead_name(code: int) -> str:
     return LEADS.get(code, f"{UNNAMED}{code}")
 
 
-def read_rhythm(sections: Mapping[int, Section]) -> Rhythm:
-    """Return the rhythm, its reference beat put back; FormatError where it cannot be had whole."""
+def read_rhythm(sections: Mapping[int, Section], protocol: int) -> Rhythm:
+    """Return the rhythm, its reference beat put back; FormatError where it cannot be had whole.
+
+    `protocol` is the writing device's, 0 where it says none and the sections do.
+    """
     for number, content in ((3, "lead definition"), (6, "rhythm")):
         if number not in sections:
             raise FormatError(f"section {number} ({content}) is missing", 0)
     leads, subtracted = _leads(sections[3])
     decoding = Decoding(read_tables(sections[2])) if 2 in sections else None
     stored = _stored(sections[6], leads)
-    if stored.byte_6 and sections[6].protocol <= BIMODAL_UNTIL:
+    if stored.byte_6 and (protocol or sections[6].protocol) not in EDITION_3:
         reason = "section 6: bimodal compression is not read, as no real file has proven a reader"
         raise FormatError(reason, sections[6].at)
     counts = [

@@ -23,7 +23,8 @@ TABLE_AT = 6
 STANDARD = range(12)  # the sections whose headers are the standard's; others are a vendor's own
 POINTER = Struct("<HII")
 SECTION_HEADER = Struct("<HHIBB6s")
-PROTOCOL_2 = 20  # 2.0; 13 is 1.3, 30 is 3.0
+PROTOCOL_2 = 20  # 2.0; 13 is 1.3
+EDITION_3 = range(30, 40)  # protocols 3.x; old carts put anything into the byte
 LONGEST_RECORD = 255 * 65535 + 5_000_000  # all leads of section 6 full, and much text
 MAX_POINTERS = 1024  # section numbers end at 1023, those of vendors included
 

@@ -257,6 +257,18 @@ def test_the_bimodal_byte_means_nothing_from_edition_3_on():
     assert steps(read_ecg(one_lead(section, 2, version=30))) == [1, 2]
 
 
+def test_the_edition_is_the_devices_where_old_carts_put_anything_into_the_sections():
+    section = scp.samples(1000, 2000, 0, [scp.raw([1, 2])], byte_6=1)
+    device = {1: scp.tags((14, scp.machine(revision=10)))}
+    assert "bimodal" in refused(one_lead(section, 2, version=30, bodies=device))
+
+
+@pytest.mark.parametrize("version", [0, 10, 13, 20, 0xC3])
+def test_bimodal_data_are_refused_whatever_else_the_version_byte_is(version):
+    section = scp.samples(1000, 2000, 0, [scp.raw([1, 2])], byte_6=1)
+    assert "bimodal" in refused(one_lead(section, 2, version=version))
+
+
 def test_a_reference_beat_of_another_rate_is_refused():
     bodies = scp.everything()
     bodies[5] = bodies[5][:2] + struct.pack("<H", 1000) + bodies[5][4:]

@@ -80,6 +80,14 @@ def test_a_tag_longer_than_its_section_is_refused():
         read({1: struct.pack("<BH", 2, 500) + b"P-1"})
 
 
+def test_a_wrong_length_of_a_tag_of_fixed_size_is_that_size():
+    wrong = struct.pack("<BH", 25, 999) + scp.day(2026, 11, 23)
+    body = wrong + scp.tags((2, b"P-1\0"), NOON[1])
+    got = read({1: body})
+    assert got.patient.patient_id == "P-1"
+    assert got.acquired.isoformat() == "2026-11-23T12:00:00"
+
+
 def test_nobody_reads_a_patient_in_what_a_recording_is_printed_as():
     assert "Jane" not in repr(read_ecg(scp.record(scp.everything())))
 
