@@ -18,6 +18,7 @@ REGISTRY: Mapping[str, Entry] = MappingProxyType(
         "healthometer": scales.HEALTHOMETER,
         "ivy-450c": monitors.IVY_450C,
         "masimo-ascii1": oximeters.MASIMO_ASCII1,
+        "nellcor": oximeters.NELLCOR,
         "nonin": oximeters.NONIN,
         "taidoc": cuffs.TAIDOC,
     }

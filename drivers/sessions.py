@@ -5,26 +5,21 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from drivers.contract import ByteLink, Emit, Frame, Host, Write
 from drivers.errors import LinkLost
 from drivers.model import Chunk, Instant, Item, Skipped
+from drivers.protocols.lines import LineDecoder
+from drivers.protocols.scanning import Scanner
 
 F = TypeVar("F", bound=Frame)
-F_co = TypeVar("F_co", bound=Frame, covariant=True)
 
-
-class Decodes(Protocol[F_co]):
-    """A decoder whose frames are of one type."""
-
-    def feed(self, data: bytes) -> "Iterable[F_co | Skipped]":
-        """Return what became complete with these bytes."""
-        ...
+Finds: TypeAlias = Scanner[F] | LineDecoder[F]
 
 
 async def listen(
-    link: ByteLink, emit: Emit, decoder: Decodes[F], read: Callable[[F, Instant], Iterable[Item]]
+    link: ByteLink, emit: Emit, decoder: Finds[F], read: Callable[[F, Instant], Iterable[Item]]
 ) -> None:
     """Emit what `read` makes of each frame, and what was skipped, until the link is lost."""
     async for chunk in link:
@@ -49,7 +44,7 @@ class Dialogue(Generic[F]):
         self,
         host: Host,
         link: ByteLink,
-        decoder: Decodes[F],
+        decoder: Finds[F],
         other: Callable[[F | Skipped, Instant], Awaitable[None]],
     ) -> None:
         self._host = host

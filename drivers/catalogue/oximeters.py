@@ -61,3 +61,27 @@ MASIMO_ASCII1 = Entry(
     line=SerialLine(baud=9600),
     matches="lines MM/DD/YY HH:MM:SS ... SPO2= BPM= EXC=, one a second",
 )
+
+NELLCOR = Entry(
+    title="Nellcor pulse oximeters, ASCII printout (N-595, NPB-290, NPB-295)",
+    driver="drivers.instruments.nellcor:Nellcor",
+    protocol="drivers.protocols.nellcor",
+    settings="drivers.instruments.nellcor:Settings",
+    virtual="drivers.virtual.nellcor:VirtualNellcor",
+    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
+    memory=MappingProxyType(
+        {
+            # Live only: rows of its memory are told apart and left. settle_s: N-595's averaging may
+            # stretch to 20 s in motion; two more for the row's own period.
+            Kind.OXIMETRY: Remembers(
+                Memory.LIVE,
+                settle_s=22.0,
+                stream=Stable(10.0, {Metric.SPO2: 1.0, Metric.PULSE_RATE: 8.0}),
+            ),
+        }
+    ),
+    confidence=Confidence.CONFIRMED,
+    sources="Mallinckrodt NPB-290 and NPB-295 operator's manuals; MD PnP driver for N-595",
+    line=SerialLine(baud=9600),
+    matches="... VERSION ... CRC: and TIME %SPO2 BPM PA, rows every 2 s",
+)
