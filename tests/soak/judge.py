@@ -245,8 +245,11 @@ class _Case:
 
     def _act(self, event: Measured) -> str:
         """Name the act of measuring behind a result: a cuff, a frame of a stream, a spot check."""
-        if event.measurement.kind is Kind.BLOOD_PRESSURE:
-            readings = [(r.metric.value, r.value) for r in event.measurement.readings]
+        measurement = event.measurement
+        if measurement.kind is Kind.BLOOD_PRESSURE:
+            readings = [(r.metric.value, r.value) for r in measurement.readings]
             return f"blood pressure {readings}"
-        frame = hashlib.sha256(event.measurement.raw).hexdigest()[:12]
-        return f"{event.measurement.kind} of {event.instrument}, frame {frame}"
+        frame = hashlib.sha256(measurement.raw).hexdigest()[:12]
+        if event.instrument == MONITOR:  # says the same line every second
+            frame += f" at {event.at.mono_ns}"
+        return f"{measurement.kind} of {event.instrument}, frame {frame}"
