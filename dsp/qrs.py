@@ -21,6 +21,7 @@ TAPS = 11  # about 90 ms, the width of a QRS; numpy sums up to 11 taps in plain 
 SMOOTHING_TAPS = 5
 MIDDLE = (TAPS + SMOOTHING_TAPS - 2) // 2  # slope sample in the middle of an envelope sample
 BEND_REACH = 4  # working samples around an envelope maximum in which its steepest part lies
+PORTION = 256  # candidates looked at in one go
 STRETCH = 8192  # samples computed at a time: what is between input and result stays in the cache
 PORTION_S = 0.1
 QRS_HALF_S = 0.1  # from its middle, the envelope's own width included
@@ -106,10 +107,7 @@ def envelopes(leads: Floats, rates: Rates) -> Floats:
 
 def steepness(bends: Floats, at: Places) -> Floats:
     """Return the largest bend within `BEND_REACH` of each place; NaN where there is none."""
-    padded = np.full(bends.size + 2 * BEND_REACH, np.nan)
-    padded[BEND_REACH : BEND_REACH + bends.size] = bends
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * BEND_REACH + 1)[at]
-    steepest: Floats = np.fmax.reduce(windows, axis=1)
+    steepest: Floats = np.fmax.reduce(_around(bends, at, BEND_REACH, BEND_REACH), axis=1)
     return steepest
 
 
@@ -119,15 +117,38 @@ def contrast(wave: Floats, at: Places, rate: float) -> Floats:
     The surroundings begin where a QRS complex ends; ahead they reach no farther than the envelope
     has to be known for the candidate anyway.
     """
+    if at.size > PORTION:  # what does not fit into the cache takes longer
+        portions = np.split(at, range(PORTION, at.size, PORTION))
+        return np.concatenate([contrast(wave, portion, rate) for portion in portions])
     inner, back, ahead = (int(s * rate) for s in (QRS_HALF_S, SURROUNDINGS_S, REFRACTORY_S))
-    padded = np.full(wave.size + back + ahead, np.nan)
-    padded[back : back + wave.size] = wave
-    apart = np.concatenate([np.arange(-back, -inner), np.arange(inner + 1, ahead + 1)])
-    around = padded[(at + back)[:, np.newaxis] + apart]
-    there = ~np.isnan(around)
-    around[~there] = 0.0
-    ratio: Floats = wave[at] * there.sum(axis=1) / around.sum(axis=1)
+    around = _around(wave, at, back, ahead)
+    around[:, back - inner : back + inner + 1] = 0.0
+    total, count = around.sum(axis=1), np.full(at.size, back + ahead - 2 * inner)
+    torn = np.flatnonzero(np.isnan(total))
+    if torn.size:
+        missing = np.isnan(around[torn])
+        total[torn] = np.where(missing, 0.0, around[torn]).sum(axis=1)
+        count[torn] -= missing.sum(axis=1)
+    ratio: Floats = wave[at] * count / total
     return ratio
+
+
+def _around(wave: Floats, at: Places, back: int, ahead: int) -> Floats:
+    """Return the samples around each place, NaN beyond the ends."""
+    width = back + 1 + ahead
+    whole = (at >= back) & (at + ahead < wave.size)
+    if whole.all() and at.size:
+        seen: Floats = np.lib.stride_tricks.sliding_window_view(wave, width)[at - back]
+        return seen
+    windows = np.full((at.size, width), np.nan)
+    if whole.any():
+        windows[whole] = np.lib.stride_tricks.sliding_window_view(wave, width)[at[whole] - back]
+    for row in np.flatnonzero(~whole).tolist():
+        begin = max(0, int(at[row]) - back)
+        piece = wave[begin : int(at[row]) + ahead + 1]
+        first = begin - int(at[row]) + back
+        windows[row, first : first + piece.size] = piece
+    return windows
 
 
 def _stretch(leads: Floats, rates: Rates, out: Floats) -> None:
@@ -162,17 +183,27 @@ def maxima(wave: Floats, reach: int) -> Places:
 
     A sample beside a gap or at an end is none.
     """
+    found = []
+    for begin in range(0, wave.size, STRETCH):
+        first = max(0, begin - reach)
+        at = first + _maxima(wave[first : begin + STRETCH + reach], reach)
+        found.append(at[(at >= begin) & (at < begin + STRETCH)])
+    return np.concatenate(found) if found else np.empty(0, dtype=np.intp)
+
+
+def _maxima(wave: Floats, reach: int) -> Places:
+    """Return the maxima of a stretch; those within `reach` of its ends are of the stretch alone."""
     inner = wave[1:-1]
     at = np.flatnonzero((inner > wave[:-2]) & (inner >= wave[2:])) + 1
-    padded = np.full(wave.size + 2 * reach, -np.inf)
-    padded[reach : reach + wave.size] = wave
+    highest = np.full(wave.size + 2 * reach, -np.inf)
+    highest[reach : reach + wave.size] = wave
     width = 1
     while 2 * width <= reach:
-        padded = np.fmax(padded[:-width], padded[width:])
+        highest = np.fmax(highest[:-width], highest[width:])
         width *= 2
-    # padded[i] is now the highest of `width` samples from i - reach on; two of them make `reach`.
-    before = np.fmax(padded[at], padded[at + reach - width])
-    after = np.fmax(padded[at + reach + 1], padded[at + 2 * reach + 1 - width])
+    # highest[i] is that of `width` samples from i - reach on; two of them make `reach`.
+    before = np.fmax(highest[at], highest[at + reach - width])
+    after = np.fmax(highest[at + reach + 1], highest[at + 2 * reach + 1 - width])
     height = wave[at]
     found: Places = at[(height > before) & (height >= after)]
     return found

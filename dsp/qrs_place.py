@@ -32,32 +32,33 @@ class Placing:
         `raw` is (leads, n); `centres` are columns of it; `usable` is (leads, beats).
         """
         lead = np.full(centres.size, -1, dtype=np.intp)
-        windows = np.empty((centres.size, 2 * self.half + 1))
-        reach = np.arange(-self.half, self.half + 1)
+        seen = np.lib.stride_tricks.sliding_window_view(raw, 2 * self.half + 1, axis=1)
+        windows = seen[0, centres - self.half]
         for nth in range(self._leads):
             open_ = np.flatnonzero(usable[nth] & (lead < 0))
-            if open_.size == 0:
-                continue
-            there = raw[nth, centres[open_, np.newaxis] + reach]
-            whole = ~np.isnan(there).any(axis=1)
-            lead[open_[whole]], windows[open_[whole]] = nth, there[whole]
+            if nth and open_.size:
+                windows[open_] = seen[nth, centres[open_] - self.half]
+            whole = ~np.isnan(windows[open_].sum(axis=1))
+            lead[open_[whole]] = nth
         placed = np.flatnonzero(lead >= 0)
-        return centres[placed] - self.half + self._choose(windows[placed], lead[placed])
+        if placed.size < lead.size:
+            windows, lead = windows[placed], lead[placed]
+        return centres[placed] - self.half + self._choose(windows, lead)
 
     def _choose(self, windows: Floats, lead: Places) -> Places:
         """Return per window the position of the extremum to mark, and remember the windows."""
         rows = np.arange(len(windows))
         highest, lowest = windows.argmax(axis=1), windows.argmin(axis=1)
         begin, end = windows[:, 0], windows[:, -1]
-        above = (windows[rows, highest] - begin) + (windows[rows, highest] - end)
-        below = (begin - windows[rows, lowest]) + (end - windows[rows, lowest])
+        top, bottom = windows[rows, highest], windows[rows, lowest]
+        above, below = (top - begin) + (top - end), (begin - bottom) + (end - bottom)
         lean = (above - below) / np.maximum(above, below)
         lean += np.where(highest < lowest, EARLIER, -EARLIER)
         habit = self._habit(np.where(np.isnan(lean), 0.0, lean), lead)
         upright = np.where(habit < 0, above > DOMINANT * below, above * DOMINANT >= below)
-        earlier = np.minimum(highest, lowest)
         chosen: Places = np.where(upright, highest, lowest)
-        return np.where((habit == 0) & (above == below), earlier, chosen)
+        undecided = (habit == 0) & (above == below)
+        return np.where(undecided, np.minimum(highest, lowest), chosen)
 
     def _habit(self, lean: Floats, lead: Places) -> Floats:
         """Return for each beat how far the last ones in the same lead lean up or down."""
