@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from dsp.delineation import Delineation, Wave, delineate
     from dsp.filters import clean_ecg
     from dsp.measurements import EcgMeasurements, measure_ecg
-    from dsp.quality import LeadQuality, ecg_quality
+    from dsp.quality import BeatQuality, LeadQuality, beat_quality, ecg_quality
     from dsp.rpeaks import RPeakStream, find_r_peaks
     from dsp.scoring import BeatScore, match_beats
 
 __all__ = [
+    "BeatQuality",
     "BeatScore",
     "Delineation",
     "EcgMeasurements",
@@ -25,6 +26,7 @@ __all__ = [
     "RPeakStream",
     "RRSeries",
     "Wave",
+    "beat_quality",
     "clean_ecg",
     "delineate",
     "ecg_quality",
@@ -37,6 +39,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BeatQuality": "dsp.quality",
     "BeatScore": "dsp.scoring",
     "Delineation": "dsp.delineation",
     "EcgMeasurements": "dsp.measurements",
@@ -46,6 +49,7 @@ _HOMES = {
     "RPeakStream": "dsp.rpeaks",
     "RRSeries": "dsp.beats",
     "Wave": "dsp.delineation",
+    "beat_quality": "dsp.quality",
     "clean_ecg": "dsp.filters",
     "delineate": "dsp.delineation",
     "ecg_quality": "dsp.quality",

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dsp import (
+    beat_quality,
     clean_ecg,
     delineate,
     ecg_quality,
@@ -26,6 +27,10 @@ def delineated(ecg, fs):
     return delineate(ecg, fs, beats_of(ecg))
 
 
+def beats_judged(ecg, fs):
+    return beat_quality(ecg, fs, beats_of(ecg))
+
+
 def middle_beat(ecg, fs):
     return median_beat(ecg, fs, beats_of(ecg))
 
@@ -43,6 +48,7 @@ FUNCTIONS = {
     "clean": clean_ecg,
     "quality": ecg_quality,
     "delineate": delineated,
+    "beats": beats_judged,
     "median": middle_beat,
     "measure": measured,
 }
