@@ -28,7 +28,7 @@ from drivers.protocols.nonin_control import (
 from drivers.protocols.nonin_df8 import SecondFrame, SecondStatus, Stat2
 from drivers.protocols.nonin_df13 import SpotCheck, SpotStatus, bcd_stamp
 from drivers.protocols.nonin_stream import FRAMES, FS, FrameStatus, PlethPacket
-from drivers.virtual.nonin_finger import Finger, Scene, within
+from drivers.virtual.nonin_finger import Scene, finger_of, within
 
 LISTENS_S = 5.0
 STORED_EVERY = timedelta(hours=1, minutes=7)
@@ -42,8 +42,8 @@ class VirtualNonin:
     """Sends each frame when its time is over; the options are those of Scene."""
 
     def __init__(self, seed: int, **options: object) -> None:
-        self._scene = scene = msgspec.convert(options, Scene)
-        self._finger = Finger(seed, scene)
+        self._finger = finger_of(seed, msgspec.convert(options, Scene))
+        self._scene = scene = self._finger.scene
         self._format = scene.data_format or _FACTORY_FORMAT[scene.model]
         self._now_s = 0.0
         self._since_s = 0.0  # when this format was selected
@@ -130,7 +130,7 @@ class VirtualNonin:
         status = [self._status(at_s) for at_s in times]
         status[0] |= FrameStatus.SYNC
         full = 255 if self._format == 2 else 65535
-        pleth = tuple(round(self._finger.pleth(at_s) * full) for at_s in times)
+        pleth = tuple(round(sample * full) for sample in self._finger.wave(times))
         return PlethPacket(self._format, bytes(status), pleth, self._slots(start_s, number))
 
     def _status(self, at_s: float) -> FrameStatus:

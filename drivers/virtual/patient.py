@@ -91,8 +91,8 @@ class Patient:
         self.beats = Beats(seed, mine, self.breathing)
         self.heart = Heart(seed, mine, self.person, self.beats, self.breathing)
         self.circulation = Circulation(seed, mine, self.beats, self.breathing)
-        self._saturation = Saturation(seed, mine.spo2, mine.desaturations)
-        self._warmth = Warmth(seed, mine.temperature_c)
+        self.saturation = Saturation(seed, mine.spo2, mine.desaturations)
+        self.warmth = Warmth(seed, mine.temperature_c)
         kind = BeatType.PACED if mine.rhythm is Rhythm.PACED else BeatType.NORMAL
         self._noise = ElectrodeNoise(
             seed,
@@ -116,12 +116,12 @@ class Patient:
             heart_rate=60 * (len(beats) - 1) / (beats[-1].r_s - beats[0].r_s),
             pulse_rate=60 * (len(pulses) - 1) / (pulses[-1] - pulses[0]),
             respiration_rate=self.breathing.rate(at_s),
-            spo2=self._saturation.at(at_s),
+            spo2=self.saturation.at(at_s),
             perfusion_index=self.scenario.perfusion_index,
             systolic=systolic,
             diastolic=diastolic,
             mean_pressure=mean,
-            temperature_c=self._warmth.at(at_s),
+            temperature_c=self.warmth.at(at_s),
             moving=self.circulation.is_moving(at_s),
             electrodes_off=frozenset(
                 electrode

@@ -13,6 +13,7 @@ import numpy as np
 
 from drivers.virtual.physiology.beats import BeatType
 from drivers.virtual.physiology.breathing import Breathing
+from drivers.virtual.physiology.dipole import LONGEST_RR_S, SHORTEST_RR_S
 from drivers.virtual.physiology.rhythm import Beat, Beats
 from drivers.virtual.physiology.scenarios import Scenario, inside
 from drivers.virtual.physiology.signals import Floats, Topic, chance, near
@@ -31,6 +32,7 @@ _TRANSIT_PER_MMHG = 0.004
 _BUMP_S = (0.08, 0.25)
 _BUMPS_HZ = 2.5
 _GRID_S = 1e-3
+_REMEMBERED = 1000  # beats
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,15 @@ class Pulse:
         return self.strength >= FELT
 
 
+@dataclass(frozen=True, slots=True)
+class _Ejection:
+    """What a beat sends out: how much longer, how strong, how much slower than usual."""
+
+    stretch: float
+    strength: float
+    delay: float
+
+
 class Circulation:
     """The arteries of one patient."""
 
@@ -60,6 +71,7 @@ class Circulation:
             (hz, size, float(phase))
             for (hz, size), phase in zip(_MAYER, draw.uniform(0, math.tau, 2), strict=True)
         ]
+        self._ejections: dict[float, _Ejection] = {}
         self._mean_rr_s = 60 / scenario.heart_rate
         shape = _shape(np.arange(0.0, _LASTS_S, _GRID_S))
         self._crest_s, self._crest = float(shape.argmax()) * _GRID_S, float(shape.max())
@@ -111,27 +123,32 @@ class Circulation:
         if times.size == 0:
             return wave
         for beat in self._beats.between(times[0] - _LASTS_S - 2 * transit_s, times[-1]):
-            stretch = self._stretch(beat)
-            foot = beat.r_s + self._transit(beat, transit_s)
+            sent = self._ejection(beat)
+            foot = beat.r_s + transit_s * sent.delay
             part = near(times, foot, foot + _LASTS_S)
-            wave[part] += self._strength(beat) * _shape((times[part] - foot) / stretch)
+            wave[part] += sent.strength * _shape((times[part] - foot) / sent.stretch)
         return wave
 
     def _pulse(self, beat: Beat) -> Pulse:
-        foot = beat.r_s + self._transit(beat, self._scenario.finger_transit_s)
-        peak = foot + self._crest_s * self._stretch(beat)
-        return Pulse(beat.r_s, foot, peak, self._strength(beat))
+        sent = self._ejection(beat)
+        foot = beat.r_s + self._scenario.finger_transit_s * sent.delay
+        return Pulse(beat.r_s, foot, foot + self._crest_s * sent.stretch, sent.strength)
 
-    def _transit(self, beat: Beat, transit_s: float) -> float:
-        shift = float(self._slow(np.array([beat.r_s]))[0])
-        return transit_s * (1.0 - _TRANSIT_PER_MMHG * shift)
-
-    def _stretch(self, beat: Beat) -> float:
-        return float(min(max(beat.rr_s, 0.4), 1.6) ** _POWER)
-
-    def _strength(self, beat: Beat) -> float:
-        filled = _filling(beat.rr_s) / _filling(self._mean_rr_s)
-        return filled * (_ECTOPIC if beat.type is BeatType.PVC else 1.0)
+    def _ejection(self, beat: Beat) -> _Ejection:
+        """Return what a beat sends out, computed once for those that are still looked at."""
+        known = self._ejections.get(beat.r_s)
+        if known is None:
+            shift = float(self._slow(np.array([beat.r_s]))[0])
+            filled = _filling(beat.rr_s) / _filling(self._mean_rr_s)
+            known = _Ejection(
+                stretch=float(min(max(beat.rr_s, SHORTEST_RR_S), LONGEST_RR_S) ** _POWER),
+                strength=filled * (_ECTOPIC if beat.type is BeatType.PVC else 1.0),
+                delay=1.0 - _TRANSIT_PER_MMHG * shift,
+            )
+            if len(self._ejections) >= _REMEMBERED:
+                self._ejections.clear()
+            self._ejections[beat.r_s] = known
+        return known
 
     def _train(self) -> Floats:
         """Return one interval of the sum of equal pulses at the mean rate."""

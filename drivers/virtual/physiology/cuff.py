@@ -92,7 +92,7 @@ def deflation(seed: int, circulation: Circulation, begin_s: float, *, leaks: boo
     middle = circulation.pressures((top_s + now) / 2)
     pulses = []
     for at_s, cuff in moments:
-        noise = float(draw.normal(0, 0.5 if circulation.is_moving(at_s) else 0.01))
+        noise = float(draw.normal(0, 0.5 if circulation.is_moving(at_s) else 0.004))
         pulses.append(CuffPulse(at_s, cuff, abs(SWING_MMHG * (_bell(cuff, middle) + noise))))
     return _result(circulation, (begin_s, top_s, now), tuple(steps), tuple(pulses), leaked=False)
 

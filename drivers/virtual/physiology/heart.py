@@ -18,7 +18,7 @@ from drivers.virtual.physiology.scenarios import Person, Rhythm, Scenario
 from drivers.virtual.physiology.signals import Floats, Topic, chance
 
 _BEFORE_S, _AFTER_S = 0.5, 1.0  # how far from R the waves of a beat reach at most
-_ROLL_RAD = 0.06  # with a full breath
+_ROLL_RAD = 0.05  # with a full breath
 _FADE = 0.05  # with a full breath
 _F_DIRECTION_UV = (-8.0, 34.0, -60.0)
 _F_HARMONICS = (1, 2, 3)
@@ -69,7 +69,7 @@ class Heart:
         if self._fibrillation is not None:
             dipole += self._fibrillation.dipole(times)
         volume = self._breathing.volume(times)
-        roll, gain = _ROLL_RAD * volume, 1.0 - _FADE * volume
+        roll, gain = _ROLL_RAD * (volume - 0.5), 1.0 - _FADE * volume
         x, y, z = gain * dipole
         return project(
             np.stack([x * np.cos(roll) - y * np.sin(roll), x * np.sin(roll) + y * np.cos(roll), z])
@@ -88,7 +88,7 @@ class Heart:
 
     def _truth(self, beat: Beat) -> BeatTruth:
         shape = self.morphologies[beat.type]
-        roll = _ROLL_RAD * float(self._breathing.volume(np.array([beat.r_s]))[0])
+        roll = _ROLL_RAD * (float(self._breathing.volume(np.array([beat.r_s]))[0]) - 0.5)
         return BeatTruth(
             r_s=beat.r_s,
             rr_s=beat.rr_s,
