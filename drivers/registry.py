@@ -15,6 +15,7 @@ REGISTRY: Mapping[str, Entry] = MappingProxyType(
     {
         "and-tm2655": cuffs.AND_TM2655,
         "and-ua767pc": cuffs.AND_UA767PC,
+        "contec-v7": oximeters.CONTEC_V7,
         "healthometer": scales.HEALTHOMETER,
         "ivy-450c": monitors.IVY_450C,
         "masimo-ascii1": oximeters.MASIMO_ASCII1,

@@ -92,26 +92,27 @@ class Dialogue(Generic[F]):
         """Return the first frame that is waited for; None when the time is over without one."""
         alarm = asyncio.ensure_future(self._host.sleep(for_s))
         try:
-            while (heard := await self._next(alarm)) is not None:
-                item, at = heard
-                if not isinstance(item, Skipped) and until(item):
-                    return item, at
-                await self._other(item, at)
+            while self._heard or await self._more(alarm):
+                while self._heard:
+                    item, at = self._heard.popleft()
+                    if not isinstance(item, Skipped) and until(item):
+                        return item, at
+                    await self._other(item, at)
         finally:
             await _stop(alarm)
         return None
 
-    async def _next(self, alarm: asyncio.Future[None]) -> tuple[F | Skipped, Instant] | None:
-        while not self._heard:
-            if self._reading is None:
-                self._reading = asyncio.ensure_future(anext(self._chunks))
-            awaited: set[asyncio.Future[Any]] = {self._reading, alarm}
-            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-            if not self._reading.done():
-                return None
-            chunk, self._reading = self._reading.result(), None
-            self._heard += ((item, chunk.at) for item in self._decoder.feed(chunk.data))
-        return self._heard.popleft()
+    async def _more(self, alarm: asyncio.Future[None]) -> bool:
+        """Wait for a chunk and decode it; tell whether one came before the alarm."""
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(anext(self._chunks))
+        awaited: set[asyncio.Future[Any]] = {self._reading, alarm}
+        await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+        if not self._reading.done():
+            return False
+        chunk, self._reading = self._reading.result(), None
+        self._heard += ((item, chunk.at) for item in self._decoder.feed(chunk.data))
+        return True
 
 
 async def _stop(task: asyncio.Future[Any]) -> None:

@@ -85,3 +85,31 @@ NELLCOR = Entry(
     line=SerialLine(baud=9600),
     matches="... VERSION ... CRC: and TIME %SPO2 BPM PA, rows every 2 s",
 )
+
+CONTEC_V7 = Entry(
+    title="Contec finger oximeters, protocol V7.0 (CMS50D+, E, F, H, I, EW, FW, IW)",
+    driver="drivers.instruments.contec_v7:ContecV7",
+    protocol="drivers.protocols.contec_v7",
+    settings="drivers.instruments.contec_v7:Settings",
+    virtual="drivers.virtual.contec_v7:VirtualContecV7",
+    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
+    memory=MappingProxyType(
+        {
+            # Stored data is never asked for. The averaging is not published; 20 s is the longest of
+            # its kind.
+            Kind.OXIMETRY: Remembers(
+                Memory.LIVE,
+                settle_s=20.0,
+                stream=Stable(10.0, {Metric.SPO2: 1.0, Metric.PULSE_RATE: 8.0}),
+            ),
+        }
+    ),
+    confidence=Confidence.CONFIRMED,
+    sources=(
+        "Contec Communication protocol of pulse oximeter V7.0, 2010; four open drivers; a USB log "
+        "of a CMS50D+"
+    ),
+    writes=frozenset({Write.IDENTIFY, Write.SELECT_FORMAT, Write.KEEP_ALIVE}),
+    line=SerialLine(baud=115200),
+    matches="after 7D 81 A1 80 80 80 80 80 80: packets 01 with bit 7 set in the eight after it",
+)
