@@ -16,7 +16,7 @@ from dsp.arrays import Floats, Places
 
 THRESHOLD = 0.25  # of the way from the quiet level to the peak level (Pan & Tompkins 1985)
 WEAK_THRESHOLD = 0.125  # half of it when searching back (the same)
-CONTRAST = 2.3  # white noise stands 1.9 out of its surroundings, muscle noise seldom 2.3
+CONTRAST = 2.5  # white noise stands 1.9 out of its surroundings, muscle noise seldom 2.5
 WEAK_CONTRAST = 1.7
 T_WAVE_S = 0.36  # a T wave peaks within this of its QRS ...
 T_WAVE_SHARE = 0.5  # ... and is less than half as high or bends less than half as fast (the same)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MATCH_WINDOW_S = 0.150  # EC57
+LEARNING_S = 300.0  # what EC57 lets a detector learn from before it is judged
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +51,7 @@ def match_beats(
     *,
     window_s: float = MATCH_WINDOW_S,
     excluded: Sequence[tuple[int, int]] = (),
+    learning_s: float = 0.0,
 ) -> BeatScore:
     """Match detections with reference beats one to one, nearest pairs first.
 
@@ -64,6 +66,8 @@ def match_beats(
     excluded
         Half-open spans of samples. A detection in one is never wrong, a reference beat in one never
         missed; a pair that reaches across the border still counts as a match.
+    learning_s
+        Seconds at the start that are excluded as well; `LEARNING_S` for the figures of EC57.
 
     Returns
     -------
@@ -73,7 +77,8 @@ def match_beats(
     """
     ref = np.asarray(reference, dtype=np.intp)
     det = np.asarray(detected, dtype=np.intp)
-    ref_skip, det_skip = _inside(ref, excluded), _inside(det, excluded)
+    spans = [*excluded, (0, round(learning_s * fs))]
+    ref_skip, det_skip = _inside(ref, spans), _inside(det, spans)
     pairs = _pairs(ref, det, window_s * fs)
     counted = pairs[~(ref_skip[pairs[:, 0]] & det_skip[pairs[:, 1]])]
     ref_skip[pairs[:, 0]] = det_skip[pairs[:, 1]] = True
@@ -94,6 +99,30 @@ def pool(scores: Iterable[BeatScore]) -> BeatScore:
         false_negatives=sum(score.false_negatives for score in every),
         offsets_s=np.concatenate([np.empty(0), *(score.offsets_s for score in every)]),
     )
+
+
+def f1_interval(
+    scores: Iterable[BeatScore], *, level: float = 0.95, draws: int = 2000, seed: int = 0
+) -> tuple[float, float] | None:
+    """Return the bounds of the gross F1 had other records been drawn (bootstrap over records).
+
+    Beats of one record fail together, so it is records that are drawn. None where no draw has a
+    beat or a detection.
+    """
+    counts = np.array(
+        [(s.true_positives, s.false_positives + s.false_negatives) for s in scores],
+        dtype=np.float64,
+    ).reshape(-1, 2)
+    if len(counts) == 0:
+        return None
+    drawn = np.random.default_rng(seed).integers(len(counts), size=(draws, len(counts)))
+    found, wrong = counts[drawn].sum(axis=1).T
+    some = 2 * found + wrong > 0
+    if not some.any():
+        return None
+    figures = 2 * found[some] / (2 * found[some] + wrong[some])
+    low, high = np.quantile(figures, [(1 - level) / 2, (1 + level) / 2]).tolist()
+    return low, high
 
 
 def _pairs(ref: NDArray[np.intp], det: NDArray[np.intp], reach: float) -> NDArray[np.intp]:

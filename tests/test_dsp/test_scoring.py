@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsp.scoring import match_beats, pool
+from dsp.scoring import LEARNING_S, f1_interval, match_beats, pool
 
 PLACES = st.lists(st.integers(0, 3000), max_size=40, unique=True).map(sorted)
 
@@ -56,3 +56,27 @@ def test_pooled_figures_weigh_every_beat_the_same():
 def test_nothing_to_find_is_no_figure():
     score = match_beats([], [], 100.0)
     assert (score.sensitivity, score.positive_predictivity, score.f1) == (None, None, None)
+
+
+def test_what_lies_in_the_learning_period_is_not_scored():
+    beats = [100, 29_999, 30_001, 40_000]
+    score = match_beats(beats, [200, 40_000], 100.0, learning_s=LEARNING_S)
+    assert (score.true_positives, score.false_positives, score.false_negatives) == (1, 0, 1)
+
+
+def test_an_interval_is_as_wide_as_the_records_differ():
+    good = match_beats([100, 200], [100, 200], 100.0)
+    bad = match_beats([100, 200], [], 100.0)
+    assert f1_interval([good] * 20) == (1.0, 1.0)
+    low, high = f1_interval([good, bad] * 10)
+    assert 0.3 < low < 2 / 3 < high < 0.95
+
+
+def test_an_interval_of_the_same_scores_is_the_same():
+    scores = [match_beats([100, 200], [100], 100.0), match_beats([100], [100], 100.0)] * 5
+    assert f1_interval(scores) == f1_interval(scores)
+
+
+def test_nothing_scored_has_no_interval():
+    assert f1_interval([]) is None
+    assert f1_interval([match_beats([], [], 100.0)]) is None
