@@ -74,9 +74,10 @@ def _row(subject: Subject, size: int, seconds: dict[Key, list[float]]) -> tuple[
 
 
 def _subjects() -> Iterator[Subject]:
-    """Yield every driver with each table of options that its cases have."""
-    for name in sorted(REGISTRY):
-        entry = REGISTRY[name]
+    """Yield every driver of a byte stream with each table of options that its cases have."""
+    for name, entry in sorted(REGISTRY.items()):
+        if entry.is_gatt:
+            continue
         received: dict[str, tuple[dict[str, Any], bytes]] = {}
         for toml in sorted((CAPTURES / name).glob("*/case.toml")):
             loaded = load_case(toml.parent)

@@ -62,6 +62,14 @@ class Decoder(Protocol):
         ...
 
 
+class PayloadDecoder(Decoder, Protocol):
+    """Payloads of GATT characteristics to frames: one call, one payload."""
+
+    def feed(self, data: bytes, channel: str | None = None) -> "Sequence[Frame | Skipped]":
+        """Return the frame in a payload, or skip it whole."""
+        ...
+
+
 class ByteLink(Protocol):
     """An open byte stream to one instrument; iteration ends only by raising LinkLost."""
 

@@ -9,7 +9,14 @@ from typing import Any, cast
 
 import msgspec
 
-from drivers.contract import Decoder, Factory, GattFactory, SerialLine, Write
+from drivers.contract import (
+    Decoder,
+    Factory,
+    GattFactory,
+    PayloadDecoder,
+    SerialLine,
+    Write,
+)
 from drivers.errors import SettingsError
 from drivers.model import Kind, Metric
 
@@ -105,6 +112,10 @@ class Entry:
         chosen = self.options(options or {})
         wanted = getattr(chosen, "decoder_options", None)
         return cast("Decoder", build(**wanted()) if wanted else build())
+
+    def payload_decoder(self) -> PayloadDecoder:
+        """Return a fresh decoder of what comes over a GattLink."""
+        return cast("PayloadDecoder", self.protocol_module().Decoder())
 
     def protocol_module(self) -> ModuleType:
         """Import and return the module of the wire format: Decoder, encode, scrub, MAX_PENDING."""

@@ -6,7 +6,7 @@ What an entry says is `drivers.entry`; the entries are in `drivers.catalogue`.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from drivers.catalogue import cuffs, monitors, oximeters, scales
+from drivers.catalogue import bluetooth, cuffs, monitors, oximeters, scales
 from drivers.entry import Confidence, Entry, LinkKind, Memory, Remembers, Stable
 
 __all__ = ["REGISTRY", "Confidence", "Entry", "LinkKind", "Memory", "Remembers", "Stable"]
@@ -15,6 +15,11 @@ REGISTRY: Mapping[str, Entry] = MappingProxyType(
     {
         "and-tm2655": cuffs.AND_TM2655,
         "and-ua767pc": cuffs.AND_UA767PC,
+        "ble-blood-pressure": bluetooth.BLOOD_PRESSURE,
+        "ble-heart-rate": bluetooth.HEART_RATE,
+        "ble-oximeter": bluetooth.OXIMETER,
+        "ble-scale": bluetooth.SCALE,
+        "ble-thermometer": bluetooth.THERMOMETER,
         "contec-v7": oximeters.CONTEC_V7,
         "healthometer": scales.HEALTHOMETER,
         "ivy-450c": monitors.IVY_450C,

@@ -1,11 +1,11 @@
 """Recording a live instrument into a case folder, so that a fault seen in a clinic is a test."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivers.contract import ByteLink, Clock, Write
+from drivers.contract import ByteLink, Clock, Frame, Write
 from drivers.errors import LinkLost, SettingsError
 from drivers.model import Chunk, Skipped
 from drivers.registry import Entry
@@ -80,18 +80,29 @@ def scrubbed(entry: Entry, options: Mapping[str, object], recording: Recording) 
     A frame stands where its last byte arrived. Bytes that belong to no frame are left out.
     """
     blank = entry.protocol_module().scrub
-    decoder = entry.decoder(options)
+    feed = _fed(entry, options)
     lines: list[Line] = []
     kept = 0
     for line in recording.lines:
         if not isinstance(line, Received):
             lines.append(line)
             continue
-        for item in decoder.feed(line.data):
+        for item in feed(line):
             if not isinstance(item, Skipped):
                 kept += len(item.raw)
                 lines.append(Received(line.at_us, blank(item), line.channel))
     return Scrubbed(Recording(tuple(lines)), len(recording.received) - kept)
+
+
+def _fed(
+    entry: Entry, options: Mapping[str, object]
+) -> Callable[[Received], Sequence[Frame | Skipped]]:
+    """Return how what was received gets to a decoder of this instrument."""
+    if entry.is_gatt:
+        payloads = entry.payload_decoder()
+        return lambda line: payloads.feed(line.data, line.channel)
+    decoder = entry.decoder(options)
+    return lambda line: decoder.feed(line.data)
 
 
 def make_folder(folder: Path) -> None:

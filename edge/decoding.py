@@ -4,22 +4,25 @@
 nothing that depends on when or where they were made.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from drivers.contract import ByteLink, Driver
+from drivers.contract import Emit, Write
 from drivers.errors import LinkLost, SettingsError
-from drivers.model import EcgRecording, Item, Measurement, Notice, Skipped, Waveform
+from drivers.model import EcgRecording, Instant, Item, Measurement, Notice, Skipped, Waveform
 from drivers.registry import REGISTRY, Entry
 from drivers.transports.bench import BenchHost
-from drivers.transports.capture_file import LoadedCase, Received
+from drivers.transports.capture_file import LoadedCase, Received, Recording
 from drivers.transports.recorded_time import RecordedTime
 from drivers.transports.replay import BytesLink, ReplayLink
+from drivers.transports.replay_gatt import ReplayGattLink
 
 Print = Callable[[str], None]
+Run = Callable[[Emit], Awaitable[None]]
 
 MICROVOLT = "uV"  # of stored ECGs, whose samples the model holds in microvolts
 
@@ -51,6 +54,10 @@ def decode_blocks(
 ) -> int:
     """Show what a driver makes of bare bytes; return how many are left of an unfinished frame."""
     clock = RecordedTime()
+    if entry.is_gatt:
+        recording = Recording(tuple(_named(block) for block in blocks))
+        clock.run(_run(_played(entry, options, recording, clock), show))
+        return 0
     tail = entry.decoder(options)
 
     def watched() -> Iterable[Received]:
@@ -59,7 +66,7 @@ def decode_blocks(
             yield block
 
     driver = entry.factory()(BenchHost(clock), entry.options(options))
-    clock.run(_run(driver, BytesLink(watched(), clock, entry.line), show))
+    clock.run(_run(partial(driver.run, BytesLink(watched(), clock, entry.line)), show))
     return len(tail.pending)
 
 
@@ -76,8 +83,7 @@ def decode_case(loaded: LoadedCase, show: Print) -> None:
 
     async def sessions() -> None:
         for session in loaded.recording.sessions():
-            driver = entry.factory()(BenchHost(clock, granted), entry.options(case.options))
-            await _run(driver, ReplayLink(session, clock, granted, start), show)
+            await _run(_played(entry, case.options, session, clock, granted, start), show)
 
     clock.run(sessions())
 
@@ -89,7 +95,33 @@ def decode_lines(loaded: LoadedCase) -> list[str]:
     return lines
 
 
-async def _run(driver: Driver, link: ByteLink, show: Print) -> None:
+def _played(
+    entry: Entry,
+    options: dict[str, Any],
+    recording: Recording,
+    clock: RecordedTime,
+    granted: frozenset[Write] = frozenset(),
+    start: Instant | None = None,
+) -> Run:
+    """Return the run of a driver on one recorded session."""
+    host, chosen = BenchHost(clock, granted), entry.options(options)
+    if entry.is_gatt:
+        connection = ReplayGattLink(recording, clock, granted, start)
+        return partial(entry.gatt_factory()(host, chosen).run, connection)
+    link = ReplayLink(recording, clock, granted, start)
+    return partial(entry.factory()(host, chosen).run, link)
+
+
+def _named(block: Received) -> Received:
+    if block.channel is None:
+        raise SettingsError(
+            "the bytes of a Bluetooth instrument say nothing without their characteristic: give "
+            "hex text with its name before each payload, as `2a35: 16 80 00 53 00 62 00 ...`"
+        )
+    return block
+
+
+async def _run(run: Run, show: Print) -> None:
     """Show each item; skipped bytes that follow each other are one line, however they arrived."""
     skipped = bytearray()
 
@@ -106,7 +138,7 @@ async def _run(driver: Driver, link: ByteLink, show: Print) -> None:
             show(json_line(item))
 
     with suppress(LinkLost):
-        await driver.run(link, emit)
+        await run(emit)
     show_skipped()
 
 

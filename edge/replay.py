@@ -17,12 +17,13 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from drivers.contract import ByteLink
+from drivers.contract import ByteLink, GattLink
 from drivers.errors import LinkLost
 from drivers.model import Instant
 from drivers.transports.capture_file import LoadedCase
 from drivers.transports.recorded_time import NS, US, RecordedTime
 from drivers.transports.replay import ReplayLink
+from drivers.transports.replay_gatt import ReplayGattLink
 from edge.acceptance import Hub, timing_of
 from edge.chronicle import Chronicle
 from edge.clock import utc
@@ -145,18 +146,19 @@ class _Cable:
     def __init__(self, loaded: LoadedCase, tape: _Tape) -> None:
         self.over = asyncio.Event()
         self.fault: Exception | None = None
+        self._link = ReplayGattLink if entry_named(loaded.case.driver).is_gatt else ReplayLink
         self._sessions = deque(loaded.recording.sessions())
         self._granted = frozenset(loaded.case.grants)
         self._tape = tape
         self._start = tape.now()
 
     @asynccontextmanager
-    async def open(self, now: Callable[[], Instant]) -> AsyncIterator[ByteLink]:
+    async def open(self, now: Callable[[], Instant]) -> AsyncIterator[ByteLink | GattLink]:
         session = self._sessions.popleft()
         begins_s = session.lines[0].at_us / US if session.lines else 0.0
         await self._tape.sleep(max(0.0, begins_s - (now().mono_ns - self._start.mono_ns) / NS))
         with self._noted():
-            yield ReplayLink(session, self._tape, self._granted, self._start)
+            yield self._link(session, self._tape, self._granted, self._start)
 
     @contextmanager
     def _noted(self) -> Iterator[None]:

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
-from drivers.contract import ByteLink, Emit, Write
+from drivers.contract import ByteLink, Emit, GattLink, Peer, Write
 from drivers.errors import (
     DeviceMismatch,
     LinkError,
@@ -26,6 +26,7 @@ from drivers.errors import (
 from drivers.model import Chunk, Instant, InstrumentId, Item, Kind, Measurement
 from drivers.registry import Entry, Memory, Remembers
 from drivers.transports.memory import KeptLink
+from drivers.transports.memory_gatt import KeptGattLink
 from edge.association import is_stored
 from edge.backoff import delays
 from edge.clock import NS, Clock
@@ -60,7 +61,7 @@ class Plan:
     driver: str
     entry: Entry
     options: Any
-    open: Callable[[Callable[[], Instant]], AbstractAsyncContextManager[ByteLink]]
+    open: Callable[[Callable[[], Instant]], AbstractAsyncContextManager[ByteLink | GattLink]]
     granted: frozenset[Write] = frozenset()
     serial: str | None = None
 
@@ -151,7 +152,7 @@ class Supervisor:
             await self._announce()
             self._state(LinkState.SILENT)
             try:
-                await self._drive(_Host(self), _Heard(link, self._heard), self._emit)
+                await self._drive(_Host(self), link, self._heard, self._emit)
             finally:
                 self.intake.room.live.lost(self.plan.name)
                 await asyncio.shield(self._closed())
@@ -180,13 +181,26 @@ class Supervisor:
             self.intake.memory = _unproven(self.plan.entry.memory)
         host = _RecoveringHost(self, {id(chunk): number for number, chunk in chunks})
         with suppress(LinkLost):
-            await self._drive(host, KeptLink(chunk for _, chunk in chunks), self.intake.emit)
+            kept = KeptGattLink if self.plan.entry.is_gatt else KeptLink
+            link = kept(chunk for _, chunk in chunks)
+            await self._drive(host, link, lambda: None, self.intake.emit)
         for number, _ in chunks:
             await self.store.settle(number)
 
-    async def _drive(self, host: "_Host", link: ByteLink, emit: Emit) -> None:
-        driver = self.plan.entry.factory()(host, self.plan.options)
-        await driver.run(link, emit)
+    async def _drive(
+        self,
+        host: "_Host",
+        link: ByteLink | GattLink,
+        heard: Callable[[], None],
+        emit: Emit,
+    ) -> None:
+        entry, options = self.plan.entry, self.plan.options
+        if entry.is_gatt:
+            connection = _HeardGatt(cast("GattLink", link), heard)
+            await entry.gatt_factory()(host, options).run(connection, emit)
+        else:
+            cable = _Heard(cast("ByteLink", link), heard)
+            await entry.factory()(host, options).run(cable, emit)
 
     async def _emit(self, item: Item) -> None:
         if isinstance(item, Measurement) and not self._is_bound(item):
@@ -301,6 +315,34 @@ class _Heard:
 
     async def write(self, purpose: Write, data: bytes) -> None:
         await self._link.write(purpose, data)
+
+
+class _HeardGatt:
+    """The same for a Bluetooth connection."""
+
+    def __init__(self, link: GattLink, heard: Callable[[], None]) -> None:
+        self._link = link
+        self._heard = heard
+
+    @property
+    def peer(self) -> Peer:
+        return self._link.peer
+
+    async def __aiter__(self) -> AsyncIterator[Chunk]:
+        async for chunk in self._link:
+            self._heard()
+            yield chunk
+
+    async def subscribe(self, channel: str) -> None:
+        await self._link.subscribe(channel)
+
+    async def read(self, channel: str) -> Chunk:
+        chunk = await self._link.read(channel)
+        self._heard()
+        return chunk
+
+    async def write(self, purpose: Write, channel: str, data: bytes) -> None:
+        await self._link.write(purpose, channel, data)
 
 
 def _unproven(memory: Mapping[Kind, Remembers]) -> Mapping[Kind, Remembers]:

@@ -207,13 +207,13 @@ class MemoryGattLink:
 class KeptGattLink:
     """Chunks that were made durable and never settled, on their way through a driver again.
 
-    What was read when they came is read again, and `subscribed` tells which channels the others
-    arrived on. Writes go nowhere: the instrument that sent them is not listening.
+    What was read first when they came is read again; the others are yielded, later readings of
+    the same characteristic too, for they say that another session began or something was set.
+    Writes go nowhere: the instrument that sent them is not listening.
     """
 
     def __init__(self, chunks: Iterable[Chunk]) -> None:
-        self._chunks = list(chunks)
-        self._read: set[str | None] = set()
+        self._chunks = deque(chunks)
 
     @property
     def peer(self) -> Peer:
@@ -221,26 +221,24 @@ class KeptGattLink:
         return Peer("", is_lasting=False)
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
-        """Iterate over the kept chunks that were not read."""
+        """Iterate over the kept chunks that were not asked for."""
         return self
 
     async def __anext__(self) -> Chunk:
         """Return the next kept chunk."""
-        while self._chunks:
-            chunk = self._chunks.pop(0)
-            if chunk.channel not in self._read:
-                return chunk
-        raise LinkLost("the kept bytes end here")
+        if not self._chunks:
+            raise LinkLost("the kept bytes end here")
+        return self._chunks.popleft()
 
     async def subscribe(self, channel: str) -> None:
         """Do nothing: what was sent is here."""
 
     async def read(self, channel: str) -> Chunk:
         """Return what was read then."""
-        for number, chunk in enumerate(self._chunks):
+        for chunk in self._chunks:
             if chunk.channel == channel:
-                self._read.add(channel)
-                return self._chunks.pop(number)
+                self._chunks.remove(chunk)
+                return chunk
         raise RequestRefused(f"{channel}: not among the kept bytes", NOT_FOUND)
 
     async def write(self, purpose: Write, channel: str, data: bytes) -> None:

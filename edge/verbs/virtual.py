@@ -35,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run it until told to stop."""
     entry = entry_named(args.name)
+    if entry.is_gatt:
+        raise SettingsError(f"{args.name} is reached by Bluetooth LE, not through a port")
     if args.path is not None and args.path.exists() and not args.path.is_symlink():
         raise SettingsError(f"{args.path} is there and is not a link; name another path")
     return asyncio.run(_run(entry, args))

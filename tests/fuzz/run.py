@@ -41,7 +41,8 @@ HEAD = 2
 VIRTUAL_S = 10
 FOUND = 1
 FORMAT = "ecg-"  # before the name of a file format
-NAMES = sorted(REGISTRY) + [f"{FORMAT}{name}" for name in sorted(FORMATS)]
+STREAMS = sorted(name for name, entry in REGISTRY.items() if not entry.is_gatt)
+NAMES = STREAMS + [f"{FORMAT}{name}" for name in sorted(FORMATS)]
 
 
 class Target:

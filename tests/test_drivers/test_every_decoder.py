@@ -1,4 +1,4 @@
-"""The laws of every decoder: a new driver meets them by being in the registry.
+"""The laws of every decoder of a byte stream: a new driver meets them by being in the registry.
 
 Total: any bytes, any chunking, no exception. Conserving: bytes in = frames + skipped + pending; in
 order, but for a reply that comes out before the frame it came in the middle of. Chunk-invariant:
@@ -33,7 +33,7 @@ def cases(name):
 
 def formats():
     """Each driver as it comes, and with each table of options that one of its cases has."""
-    for name in sorted(REGISTRY):
+    for name in sorted(name for name, entry in REGISTRY.items() if not entry.is_gatt):
         tables = [{}]
         for loaded in cases(name):
             if loaded.case.options not in tables:

@@ -13,16 +13,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.contract import Write
-from drivers.errors import DeviceMismatch, LinkLost, SettingsError
+from drivers.contract import Peer, Write
+from drivers.errors import DeviceMismatch, LinkLost, RequestRefused, SettingsError
 from drivers.model import Measurement, Skipped
+from drivers.protocols.gatt.characteristics import CODECS
 from drivers.registry import REGISTRY
 from drivers.transports.bench import BenchHost, items_until_lost
 from drivers.transports.capture_file import load_case
 from drivers.transports.damage import NONE, Damage
 from drivers.transports.memory import MemoryLink
+from drivers.transports.memory_gatt import MemoryGattLink, RadioDamage, Sent
 from drivers.transports.recorded_time import RecordedTime
 from drivers.transports.replay import ReplayLink
+from drivers.transports.replay_gatt import ReplayGattLink
+from drivers.virtual.gatt.radio import on_the_air
 from drivers.virtual.memory_port import speak
 
 CAPTURES = Path(__file__).parents[2] / "fixtures" / "captures"
@@ -30,6 +34,7 @@ NAMES = sorted(REGISTRY)
 SESSION_S = 120
 LONG_SILENCE_S = 3600
 NOISY = Damage(flip=0.002, drop=0.002, duplicate=0.002, cut_start=7)
+BAD_RADIO = RadioDamage(lose=0.1, duplicate=0.2, swap=0.2)
 EXAMPLES = 40
 
 every_driver = pytest.mark.parametrize("name", NAMES)
@@ -38,6 +43,39 @@ every_driver = pytest.mark.parametrize("name", NAMES)
 @cache
 def cases(name):
     return [load_case(toml.parent) for toml in sorted((CAPTURES / name).glob("*/case.toml"))]
+
+
+class Anything:
+    """A Bluetooth peripheral that lets itself be subscribed, sends and answers what it is given."""
+
+    peer = Peer("C0:00:00:00:00:01")
+    has_hung_up = False
+
+    def __init__(self, sends=(), answers=()):
+        self.sends = list(sends)
+        self.answers = iter(answers)
+
+    def connect(self):
+        pass
+
+    def due(self, _elapsed_s):
+        out, self.sends = self.sends, []
+        return [Sent(*each) for each in out]
+
+    def confirm(self, sent):
+        pass
+
+    def read(self, channel):
+        try:
+            return next(self.answers)
+        except StopIteration:
+            raise RequestRefused(channel, 0x0A) from None
+
+    def write(self, channel, _data):
+        self.sends += [(channel, data) for data in self.answers]
+
+    def subscribe(self, channel):
+        pass
 
 
 class Session:
@@ -58,7 +96,7 @@ class Session:
         return self
 
     async def _run(self, talk):
-        self.link = MemoryLink(self.clock.now, self.granted, **self.link_options)
+        self.link = self._link(**self.link_options)
         host = BenchHost(self.clock, self.granted)
         driver = self.entry.factory()(host, self.entry.options(self.options))
 
@@ -73,6 +111,21 @@ class Session:
             await running
         await self.clock.sleep(LONG_SILENCE_S)
 
+    def _link(self, peripheral=None, **more):
+        if self.entry.is_gatt:
+            far_end = peripheral or Anything()
+            return MemoryGattLink(far_end, self.clock.now, self.granted, **more)
+        return MemoryLink(self.clock.now, self.granted, **more)
+
+    @property
+    def received(self):
+        sent = self.link.sent
+        return b"".join(data for _, data in sent) if self.entry.is_gatt else bytes(sent)
+
+    @property
+    def purposes(self):
+        return {written[0] for written in self.link.written}
+
     @property
     def measurements(self):
         return [item for item in self.items if isinstance(item, Measurement)]
@@ -82,9 +135,12 @@ class Session:
 def with_its_virtual_instrument(name, *, granted=True, damage=NONE, seed=1):
     entry = REGISTRY[name]
     virtual = entry.simulator()(seed)
-    session = Session(
-        name, entry.writes if granted else (), hear=virtual.hear, damage=damage, seed=seed
-    )
+    writes = entry.writes if granted else ()
+    if entry.is_gatt:
+        radio = RadioDamage() if damage == NONE else BAD_RADIO
+        session = Session(name, writes, peripheral=virtual, damage=radio, seed=seed)
+        return session.run(lambda link, clock: on_the_air(link, clock, SESSION_S))
+    session = Session(name, writes, hear=virtual.hear, damage=damage, seed=seed)
     return session.run(lambda link, clock: speak(virtual, link, clock, SESSION_S))
 
 
@@ -102,7 +158,8 @@ def replayed(name):
                 recording=recording, entry=entry, case=case, granted=granted, clock=clock
             ):
                 driver = entry.factory()(BenchHost(clock, granted), entry.options(case.options))
-                return await items_until_lost(driver, ReplayLink(recording, clock, granted))
+                link = ReplayGattLink if entry.is_gatt else ReplayLink
+                return await items_until_lost(driver, link(recording, clock, granted))
 
             runs.append((clock.run(run()), recording.received))
     return runs
@@ -174,9 +231,7 @@ def test_with_nothing_granted_it_writes_nothing_and_tries_nothing(name):
 
 @every_driver
 def test_whatever_answers_it_writes_only_what_is_granted(name):
-    known = [data for _, data in replayed(name)] + [
-        bytes(with_its_virtual_instrument(name).link.sent)
-    ]
+    known = [data for _, data in replayed(name)] + [with_its_virtual_instrument(name).received]
     stretch = st.builds(
         lambda data, where, size: data[(at := int(where * len(data))) : at + size],
         st.sampled_from(known),
@@ -184,21 +239,32 @@ def test_whatever_answers_it_writes_only_what_is_granted(name):
         st.integers(1, 200),
     )
     hostile = st.lists(st.one_of(st.binary(min_size=1, max_size=40), stretch), max_size=8)
+    channels = sorted(CODECS) if REGISTRY[name].is_gatt else [None]
+    channel = st.sampled_from(channels)
 
     @settings(max_examples=EXAMPLES)
-    @given(st.sets(st.sampled_from(sorted(Write))), hostile, hostile)
-    def law(granted, spoken, answers):
+    @given(st.sets(st.sampled_from(sorted(Write))), hostile, hostile, st.data())
+    def law(granted, spoken, answers, chosen):
         left = iter(answers)
+        peripheral = Anything(answers=answers)
 
         async def talk(link, clock):
             for data in spoken:
-                link.send(data)
+                if REGISTRY[name].is_gatt:
+                    peripheral.sends.append((chosen.draw(channel), data))
+                    link.carry()
+                else:
+                    link.send(data)
                 await clock.sleep(1)
 
-        session = Session(name, granted, hear=lambda _: next(left, b"")).run(talk)
-        purposes = {purpose for purpose, _ in session.link.written}
+        far_end = (
+            {"peripheral": peripheral}
+            if REGISTRY[name].is_gatt
+            else {"hear": lambda _: next(left, b"")}
+        )
+        session = Session(name, granted, **far_end).run(talk)
         assert session.link.refused == []
-        assert purposes <= granted & REGISTRY[name].writes
+        assert session.purposes <= granted & REGISTRY[name].writes
         assert session.late == []
 
     law()
@@ -232,7 +298,7 @@ def test_the_raw_bytes_of_a_measurement_are_bytes_that_were_received(name):
     runs = [*replayed(name)]
     for damage in (NONE, NOISY):
         session = with_its_virtual_instrument(name, damage=damage)
-        runs.append((session.items, bytes(session.link.sent)))
+        runs.append((session.items, session.received))
     measurements = [
         (item, received)
         for items, received in runs

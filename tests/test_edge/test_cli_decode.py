@@ -102,6 +102,36 @@ def test_a_frame_that_is_cut_off_by_the_end_is_told_on_stderr(tmp_path, packet, 
     assert "the last 100 bytes are the start of a frame" in err
 
 
+CUFF_HEX = """# what a cuff indicated, noted by hand
+> 2a2b: ea 07 01 05 08 00 00 01 00 00
+< 2A36: 00 d7 f0 00 00 00 00
+< 2a35: 15 bd f0 0b 00 9f f0 3c 00 12 00
+"""
+
+
+def test_hex_text_of_a_bluetooth_instrument_names_its_characteristics(tmp_path, capsys):
+    (tmp_path / "cuff.txt").write_text(CUFF_HEX)
+    args = ["decode", "--driver", "ble-blood-pressure", "--hex", str(tmp_path / "cuff.txt")]
+    assert cli.main(args) == 0
+    notice, measurement = map(json.loads, capsys.readouterr().out.splitlines())
+    assert notice["type"] == "notice"
+    assert measurement["kind"] == "blood-pressure"
+    values = [(r["metric"], r["value"], r["unit"]) for r in measurement["readings"]]
+    assert values[:2] == [("systolic", 18.9, "kPa"), ("diastolic", 11.0, "kPa")]
+
+
+@pytest.mark.parametrize("text", [True, False])
+def test_bytes_of_a_bluetooth_instrument_without_a_characteristic_are_refused(
+    tmp_path, capsys, text
+):
+    file = tmp_path / ("cuff.hex" if text else "cuff.bin")
+    file.write_bytes(b"00 78 00 50 00 5d 00" if text else bytes.fromhex("00780050005d00"))
+    assert cli.main(["decode", "--driver", "ble-blood-pressure", str(file)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "say nothing without their characteristic" in err
+
+
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_a_case_folder_is_decoded_as_it_was_recorded(name, capsys):
     for toml in sorted((FIXTURES / name).glob("*/case.toml")):
@@ -119,7 +149,7 @@ def test_a_case_of_another_instrument_is_refused(capsys):
     ("args", "said"),
     [
         (["--driver", "ivy-450c", "no-such-file"], "no-such-file: No such file or directory"),
-        (["--driver", "ivi", "-"], "no driver is called 'ivi'; known are: ivy-450c"),
+        (["--driver", "ivi", "-"], "no driver is called 'ivi'; known are: and-"),
         (["-"], "name the instrument: --driver NAME"),
         (["--driver", "ivy-450c", "--set", "colour=red", "-"], "colour"),
         (["--driver", "ivy-450c", "--set", "colour", "-"], "--set colour: write KEY=VALUE"),

@@ -1,0 +1,109 @@
+"""Bluetooth LE instruments that keep to the profiles of the Bluetooth SIG.
+
+What such an instrument indicates may have been stored, so its kind is STAMPED: without a time, or
+without a clock that was read in the session, a value proves nothing about when it was made.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from drivers.contract import Write
+from drivers.entry import Confidence, Entry, LinkKind, Memory, Remembers, Stable
+from drivers.model import Kind, Metric
+
+_SOURCES = (
+    "Bluetooth SIG service specifications (GATT XML); test vectors of Nordic Semiconductor's "
+    "Android BLE Common Library"
+)
+_SET_CLOCK = frozenset({Write.SET_CLOCK})
+_RECORDS = frozenset({Write.SET_CLOCK, Write.FETCH, Write.DELETE_RECORDS})
+
+
+def _entry(
+    title: str,
+    name: str,
+    memory: Mapping[Kind, Remembers],
+    *,
+    virtual: str,
+    writes: frozenset[Write],
+    matches: str,
+) -> Entry:
+    return Entry(
+        title=title,
+        driver=f"drivers.instruments.gatt.driver:{name}",
+        protocol="drivers.protocols.gatt.characteristics",
+        settings="drivers.instruments.gatt.settings:Settings",
+        virtual=f"drivers.virtual.gatt.{virtual}",
+        links=frozenset({LinkKind.BLE}),
+        memory=MappingProxyType(memory),
+        confidence=Confidence.CONFIRMED,
+        sources=_SOURCES,
+        writes=writes,
+        matches=matches,
+    )
+
+
+BLOOD_PRESSURE = _entry(
+    "Bluetooth LE blood pressure monitors (Blood Pressure Service)",
+    "new_cuff",
+    # 180 s: no automatic cuff may stay inflated longer (IEC 80601-2-30), so none measures longer.
+    {Kind.BLOOD_PRESSURE: Remembers(Memory.STAMPED, settle_s=180.0)},
+    virtual="cuff:virtual_cuff",
+    writes=_SET_CLOCK,
+    matches="service 1810",
+)
+
+THERMOMETER = _entry(
+    "Bluetooth LE thermometers (Health Thermometer Service)",
+    "new_thermometer",
+    # An ear or a forehead takes seconds, a predicted oral or armpit temperature up to a minute.
+    {Kind.TEMPERATURE: Remembers(Memory.STAMPED, settle_s=60.0)},
+    virtual="thermometer:virtual_thermometer",
+    writes=_SET_CLOCK,
+    matches="service 1809",
+)
+
+OXIMETER = _entry(
+    "Bluetooth LE pulse oximeters (Pulse Oximeter Service)",
+    "new_oximeter",
+    {
+        # The stream is live; a spot check says so itself, by its own time or the flag from-memory,
+        # and is judged as stamped. The service does not say how long the normal averaging is: the
+        # longest of its kind is that of Masimo SET at its slowest, 16 s.
+        Kind.OXIMETRY: Remembers(
+            Memory.LIVE,
+            settle_s=16.0,
+            stream=Stable(10.0, {Metric.SPO2: 1.0, Metric.PULSE_RATE: 8.0}),
+        ),
+    },
+    virtual="oximeter:virtual_oximeter",
+    writes=_RECORDS,
+    matches="service 1822",
+)
+
+SCALE = _entry(
+    "Bluetooth LE scales (Weight Scale and Body Composition Service)",
+    "new_scale",
+    # Stepping on until the reading stands; impedance takes longer than weight.
+    {
+        Kind.WEIGHT: Remembers(Memory.STAMPED, settle_s=30.0),
+        Kind.BODY_COMPOSITION: Remembers(Memory.STAMPED, settle_s=30.0),
+    },
+    virtual="scale:virtual_scale",
+    writes=_SET_CLOCK,
+    matches="services 181D, 181B",
+)
+
+HEART_RATE = _entry(
+    "Bluetooth LE heart rate sensors (Heart Rate Service)",
+    "new_belt",
+    # The service does not say how long is averaged: 16 s as a monitor's heart rate.
+    {
+        Kind.HEART_RATE: Remembers(
+            Memory.LIVE, settle_s=16.0, stream=Stable(10.0, {Metric.HEART_RATE: 5.0})
+        ),
+    },
+    virtual="belt:virtual_belt",
+    writes=_SET_CLOCK,
+    matches="service 180D",
+)

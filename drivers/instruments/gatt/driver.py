@@ -1,0 +1,240 @@
+"""A session with a Bluetooth LE instrument of any profile."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from drivers.contract import Emit, GattLink, Host, Write, channel_name
+from drivers.errors import DeviceMismatch, LinkLost, RequestRefused
+from drivers.instruments.gatt.blood_pressure import Cuff
+from drivers.instruments.gatt.clock import CHANNELS, DeviceClock
+from drivers.instruments.gatt.heart_rate import Belt
+from drivers.instruments.gatt.introduction import ask, introduce
+from drivers.instruments.gatt.meaning import Meaning, Profile
+from drivers.instruments.gatt.oximeter import Finger
+from drivers.instruments.gatt.records import Fetch
+from drivers.instruments.gatt.scale import Platform
+from drivers.instruments.gatt.settings import Settings
+from drivers.instruments.gatt.thermometer import Probe
+from drivers.model import Chunk, Flag, Instant, Measurement, Notice, NoticeKind, Skipped
+from drivers.protocols.gatt import characteristics
+from drivers.protocols.gatt.characteristics import Frame, decode
+from drivers.protocols.gatt.device import Battery
+from drivers.protocols.gatt.fields import Malformed
+from drivers.protocols.gatt.record_access import RecordAccess
+
+LOW_BATTERY_PERCENT = 10
+
+
+class Instrument:
+    """Emit every value; what it is worth to a visit is the edge's business."""
+
+    def __init__(self, host: Host, settings: Settings, profile: Profile) -> None:
+        self._host = host
+        self._settings = settings
+        self._profile = profile
+
+    async def run(self, link: GattLink, emit: Emit) -> None:
+        """Get to know the instrument, subscribe, and emit until the link is lost.
+
+        A link that is lost in the beginning may have brought values all the same.
+        """
+        session = _Session(self._host, self._settings, self._profile, link, emit)
+        try:
+            await session.begin()
+        except LinkLost:
+            self._host.count("lost_in_introduction")
+        except DeviceMismatch:
+            await session.end()
+            raise
+        try:
+            async for chunk in link:
+                await session.take(chunk)
+        except LinkLost:
+            await session.end()
+            raise
+
+
+class _Session:
+    def __init__(
+        self, host: Host, settings: Settings, profile: Profile, link: GattLink, emit: Emit
+    ) -> None:
+        self._host = host
+        self._profile = profile
+        self._link = link
+        self._emit = emit
+        self._clock = DeviceClock(host, settings)
+        self._fetch = Fetch(host, link, partial(self._notice, NoticeKind.REFUSED))
+        self._stored = frozenset(channel for each in profile.stored for channel in each)
+        self._context: list[int] = []  # kept: what was read of identity and clock
+        self._open: list[_Payload] = []  # of measurements not yet whole
+        self._seen: set[tuple[str, bytes]] = set()
+        self._low_battery = False
+
+    async def begin(self) -> None:
+        """Read what there is to know, then subscribe: values first when all is known of them."""
+        asked = partial(ask, self._link, keep=self._keep_context)
+        self._host.identify(await introduce(self._profile.driver, self._link.peer, asked))
+        await self._battery(await asked(characteristics.BATTERY))
+        for channel in self._profile.facts:
+            fact = await asked(channel)
+            if fact is not None:
+                self._profile.learn(fact)
+        await self._clock.compare(self._link, self._keep_context, self._clock_notice)
+        found = [
+            await self._subscribe(channels)
+            for channels in (*self._profile.stored, *self._profile.streamed)
+        ]
+        if not any(found):
+            raise DeviceMismatch(
+                f"{self._link.peer.address} is no {self._profile.driver}: it has none of the "
+                "characteristics that such an instrument sends"
+            )
+        if self._profile.has_records and self._host.may(Write.FETCH):
+            await self._fetch.begin()
+
+    async def take(self, chunk: Chunk) -> None:
+        """Take one payload; what may have been stored is made durable before it is looked at."""
+        channel = channel_name(chunk.channel or "")
+        kept = await self._host.keep(chunk) if channel in self._stored else None
+        frame = decode(channel, chunk.data)
+        if channel in CHANNELS:
+            self._clock.hear(chunk)
+        elif isinstance(frame, RecordAccess):
+            await self._fetch.hear(frame)
+        elif isinstance(frame, Malformed):
+            await self._skip(frame, kept)
+        else:
+            await self._read(channel, frame, chunk, kept)
+
+    async def end(self) -> None:
+        """Tell what waits for more, and let go of what was kept for this session."""
+        meaning = self._profile.end()
+        if meaning is not None:
+            await self._tell(meaning, self._open)
+        for kept in self._context:
+            await self._settle(kept)
+
+    async def _read(self, channel: str, frame: Frame, chunk: Chunk, kept: int | None) -> None:
+        payload = _Payload(channel, chunk, kept)
+        if any((channel, chunk.data) == (each.channel, each.chunk.data) for each in self._open):
+            await self._twice([payload])
+            return
+        said = self._profile.read(channel, frame)
+        if isinstance(said, Meaning):
+            before = [each for each in self._open if said.completes and each.channel == channel]
+            self._open = [each for each in self._open if each not in before]
+            await self._tell(said, [*before, payload])
+        elif isinstance(said, str):
+            await self._notice(NoticeKind.STATE, said, chunk.at)
+        elif channel in self._stored:
+            self._open.append(payload)
+        else:
+            self._host.count("payloads_on_the_way")
+
+    async def _tell(self, meaning: Meaning, payloads: Sequence["_Payload"]) -> None:
+        """Emit what payloads mean, unless they were told before."""
+        raw = b"".join(each.chunk.data for each in payloads)
+        key = (payloads[-1].channel, raw)
+        again = not meaning.is_live and key in self._seen
+        if not meaning.is_live:
+            self._seen.add(key)
+            self._fetch.received(raw)
+        if again and meaning.taken is not None:
+            await self._twice(payloads)
+            return
+        at = payloads[-1].chunk.at
+        flags = meaning.flags | _of_memory(meaning, again=again)
+        await self._emit(
+            Measurement(
+                meaning.kind,
+                meaning.readings,
+                at,
+                raw,
+                device_time=self._clock.place(meaning.taken, at) if meaning.taken else None,
+                flags=flags | {Flag.LOW_BATTERY} if self._low_battery else flags,
+                evidence=meaning.evidence,
+                kept=tuple(each.kept for each in payloads if each.kept is not None),
+            )
+        )
+
+    async def _twice(self, payloads: Sequence["_Payload"]) -> None:
+        """Let go of what was told before."""
+        self._host.count("duplicates")
+        for each in payloads:
+            await self._settle(each.kept)
+
+    async def _skip(self, what: Malformed, kept: int | None) -> None:
+        self._host.count(f"payloads_{what.reason}")
+        if what.raw:
+            await self._emit(Skipped(what.raw))
+        await self._settle(kept)
+
+    async def _subscribe(self, channels: Iterable[str]) -> bool:
+        """Subscribe to the first of several characteristics that the instrument has."""
+        for channel in channels:
+            try:
+                await self._link.subscribe(channel)
+            except RequestRefused:
+                continue
+            return True
+        return False
+
+    async def _battery(self, said: Frame | None) -> None:
+        if isinstance(said, Battery):
+            self._low_battery = said.percent <= LOW_BATTERY_PERCENT
+            await self._notice(NoticeKind.STATE, f"battery {said.percent} %")
+
+    async def _keep_context(self, chunk: Chunk) -> None:
+        self._context.append(await self._host.keep(chunk))
+
+    async def _settle(self, kept: int | None) -> None:
+        if kept is not None:
+            await self._host.settle(kept)
+
+    async def _clock_notice(self, text: str, at: Instant) -> None:
+        await self._notice(NoticeKind.CLOCK, text, at)
+
+    async def _notice(self, kind: NoticeKind, text: str, at: Instant | None = None) -> None:
+        await self._emit(Notice(kind, text, at or self._host.now()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Payload:
+    """What came in one chunk, and the number it is kept under."""
+
+    channel: str
+    chunk: Chunk
+    kept: int | None
+
+
+def _of_memory(meaning: Meaning, *, again: bool) -> frozenset[Flag]:
+    """Return the flags of a value that nothing places in time."""
+    if meaning.is_live or meaning.taken is not None:
+        return frozenset()
+    return frozenset({Flag.FROM_MEMORY, Flag.POSSIBLE_DUPLICATE} if again else {Flag.FROM_MEMORY})
+
+
+def new_cuff(host: Host, settings: Settings) -> Instrument:
+    """Return a driver of blood pressure monitors."""
+    return Instrument(host, settings, Cuff())
+
+
+def new_thermometer(host: Host, settings: Settings) -> Instrument:
+    """Return a driver of thermometers."""
+    return Instrument(host, settings, Probe())
+
+
+def new_oximeter(host: Host, settings: Settings) -> Instrument:
+    """Return a driver of pulse oximeters."""
+    return Instrument(host, settings, Finger())
+
+
+def new_scale(host: Host, settings: Settings) -> Instrument:
+    """Return a driver of scales."""
+    return Instrument(host, settings, Platform())
+
+
+def new_belt(host: Host, settings: Settings) -> Instrument:
+    """Return a driver of heart rate sensors."""
+    return Instrument(host, settings, Belt())

@@ -1,0 +1,109 @@
+"""A virtual scale that also tells body composition, in two indications."""
+
+from datetime import datetime
+
+import msgspec
+
+from drivers.protocols.gatt import characteristics
+from drivers.protocols.gatt.body_composition import BodyComposition
+from drivers.protocols.gatt.characteristics import Frame
+from drivers.protocols.gatt.date_time import DateTime
+from drivers.protocols.gatt.weight import ScaleFeature, Weight
+from drivers.virtual.gatt.peripheral import Measure, VirtualPeripheral, Ware
+from drivers.virtual.gatt.scene import Scene, jitter
+
+KG_PER_LB = 0.45359237
+UNKNOWN_USER = 255
+
+
+class ScaleScene(Scene, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The patient, in kilograms, metres and percent; `height_m` None where the scale has none."""
+
+    kilograms: float = 72.4
+    height_m: float | None = 1.74
+    fat_percent: float = 22.5
+    in_pounds: bool = False
+    has_body_composition: bool = True
+    user: int | None = UNKNOWN_USER
+
+
+def virtual_scale(seed: int, **options: object) -> VirtualPeripheral:
+    """Return a scale; the options are ScaleScene's."""
+    scene = msgspec.convert(options, ScaleScene)
+
+    def measured(*, is_other: bool) -> Measure:
+        def measure(clock: datetime) -> list[tuple[str, Frame]]:
+            kilograms = scene.kilograms + jitter(seed, clock, 15.0 if is_other else 0.05)
+            frames: list[tuple[str, Frame]] = [
+                (characteristics.WEIGHT, _weight(scene, clock, kilograms))
+            ]
+            if scene.has_body_composition:
+                frames += [
+                    (characteristics.BODY_COMPOSITION, frame)
+                    for frame in _composition(scene, clock, kilograms)
+                ]
+            return frames
+
+        return measure
+
+    sends = [characteristics.WEIGHT]
+    facts: dict[str, Frame] = {characteristics.SCALE_FEATURE: ScaleFeature(0x07)}
+    if scene.has_body_composition:
+        sends.append(characteristics.BODY_COMPOSITION)
+        facts[characteristics.BODY_COMPOSITION_FEATURE] = ScaleFeature(0x03)
+    scale = VirtualPeripheral(
+        Ware("Virtual scale", "Virtual W", scene.serial, battery=scene.battery),
+        scene.habits(),
+        sends=sends,
+        facts=facts,
+    )
+    for taken in scene.stored_times():
+        scale.remember(taken, measured(is_other=True))
+    for at_s in scene.measure_at_s:
+        scale.plan(at_s, measured(is_other=False))
+    return scale
+
+
+def _weight(scene: ScaleScene, clock: datetime, kilograms: float) -> Weight:
+    height, bmi = None, None
+    if scene.height_m is not None:
+        height = round(scene.height_m / 0.0254 * 10 if scene.in_pounds else scene.height_m * 1000)
+        bmi = round(kilograms / scene.height_m**2 * 10)
+    return Weight(
+        _steps(scene, kilograms),
+        is_imperial=scene.in_pounds,
+        taken=_stamp(scene, clock),
+        user=scene.user,
+        bmi=bmi,
+        height=height,
+    )
+
+
+def _composition(scene: ScaleScene, clock: datetime, kilograms: float) -> list[BodyComposition]:
+    fat = round(scene.fat_percent * 10)
+    lean = kilograms * (1 - scene.fat_percent / 100)
+    first = BodyComposition(
+        fat,
+        is_imperial=scene.in_pounds,
+        taken=_stamp(scene, clock),
+        user=scene.user,
+        weight=_steps(scene, kilograms),
+        is_multi_packet=True,
+    )
+    second = BodyComposition(
+        fat,
+        is_imperial=scene.in_pounds,
+        fat_free_mass=_steps(scene, lean),
+        water_mass=_steps(scene, lean * 0.73),
+        impedance=5120,
+        is_multi_packet=True,
+    )
+    return [first, second]
+
+
+def _stamp(scene: ScaleScene, clock: datetime) -> DateTime | None:
+    return DateTime.of(clock) if scene.stamps else None
+
+
+def _steps(scene: ScaleScene, kilograms: float) -> int:
+    return round(kilograms / KG_PER_LB * 100 if scene.in_pounds else kilograms * 200)
