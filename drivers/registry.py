@@ -15,6 +15,7 @@ REGISTRY: Mapping[str, Entry] = MappingProxyType(
     {
         "and-tm2655": cuffs.AND_TM2655,
         "and-ua767pc": cuffs.AND_UA767PC,
+        "bci-5byte": oximeters.BCI_5BYTE,
         "ble-blood-pressure": bluetooth.BLOOD_PRESSURE,
         "ble-heart-rate": bluetooth.HEART_RATE,
         "ble-oximeter": bluetooth.OXIMETER,

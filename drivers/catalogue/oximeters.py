@@ -113,3 +113,53 @@ CONTEC_V7 = Entry(
     line=SerialLine(baud=115200),
     matches="after 7D 81 A1 80 80 80 80 80 80: packets 01 with bit 7 set in the eight after it",
 )
+
+BCI_5BYTE = Entry(
+    title="Oximeters with the five-byte stream (BCI, Contec CMS50D and D+ firmware v5, BerryMed)",
+    driver="drivers.instruments.bci_5byte:Bci5byte",
+    protocol="drivers.protocols.bci_5byte",
+    settings="drivers.instruments.bci_5byte:Settings",
+    virtual="drivers.virtual.bci_5byte:VirtualBci5byte",
+    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
+    memory=MappingProxyType(
+        {
+            # The averaging is not published; 20 s is the longest of its kind. No checksum: the rule
+            # of stability is also what keeps a bit turned over on the line from becoming a value.
+            Kind.OXIMETRY: Remembers(
+                Memory.LIVE,
+                settle_s=20.0,
+                stream=Stable(10.0, {Metric.SPO2: 1.0, Metric.PULSE_RATE: 8.0}),
+            ),
+        }
+    ),
+    confidence=Confidence.CONFIRMED,
+    sources=(
+        "translation of a BCI module manual; CMS50Dplus with unit tests; BerryMed's package "
+        "parser; the flag bits are read so that any of their meanings disowns the value"
+    ),
+    line=SerialLine(baud=4800),
+    matches="five bytes, only the first with bit 7; CMS50 firmware v5: 19200 8O1",
+)
+
+NONIN_ASCII = Entry(
+    title="Nonin bedside and handheld oximeters, ASCII (2500, 8500, 8600, 9847, Avant 9600, 4000)",
+    driver="drivers.instruments.nonin_ascii:NoninAscii",
+    protocol="drivers.protocols.nonin_ascii",
+    settings="drivers.instruments.nonin_ascii:Settings",
+    virtual="drivers.virtual.nonin_ascii:VirtualNoninAscii",
+    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
+    memory=MappingProxyType(
+        {
+            # As the binary formats: four beats at 30 a minute, the display's refresh and its hold.
+            Kind.OXIMETRY: Remembers(
+                Memory.LIVE,
+                settle_s=20.0,
+                stream=Stable(10.0, {Metric.SPO2: 1.0, Metric.PULSE_RATE: 8.0}),
+            ),
+        }
+    ),
+    confidence=Confidence.CONFIRMED,
+    sources="Nonin operator's manuals of 2500, 8500, 8600V, Avant 9600, 9847 and BT4000",
+    line=SerialLine(baud=9600),
+    matches="lines SPO2=nnn HR=nnn, one a second",
+)
