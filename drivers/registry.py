@@ -27,6 +27,7 @@ REGISTRY: Mapping[str, Entry] = MappingProxyType(
         "masimo-ascii1": oximeters.MASIMO_ASCII1,
         "nellcor": oximeters.NELLCOR,
         "nonin": oximeters.NONIN,
+        "nonin-ascii": oximeters.NONIN_ASCII,
         "taidoc": cuffs.TAIDOC,
     }
 )
