@@ -225,11 +225,14 @@ def test_a_premature_beat_is_marked_wide_early_and_followed_by_a_compensatory_pa
     assert found >= 2
 
 
-def test_a_beat_too_early_to_be_felt_is_a_pulse_deficit():
-    state = Patient(3, "ectopy").state(60)
-    assert state.pulse_rate < Patient(3, "ectopy").beats.node.cycles(60)
-    felt = [pulse.felt for pulse in Patient(3, "ectopy").pulses(0, 60)]
-    assert 0 < felt.count(False) < len(felt) / 3
+def test_a_beat_too_weak_to_be_felt_is_premature_and_missing_from_the_pulse_rate():
+    patient = Patient(3, "ectopy")
+    types = {beat.r_s: beat.type for beat in patient.beat_truth(0, 60)}
+    missing = [pulse.r_s for pulse in patient.pulses(0, 60) if not pulse.felt]
+    assert {types[r_s] for r_s in missing} == {BeatType.PVC}
+    rates = [(patient.state(at_s).pulse_rate, patient.state(at_s).heart_rate) for at_s in range(60)]
+    pulse_rate, heart_rate = np.mean(rates, axis=0)
+    assert pulse_rate < heart_rate - 2
     assert all(pulse.felt for pulse in Patient(3).pulses(0, 60))
 
 
