@@ -10,15 +10,18 @@ if TYPE_CHECKING:
     from dsp.beats import HeartRate, MedianBeat, RRSeries, heart_rate, median_beat, rr_series
     from dsp.delineation import Delineation, Wave, delineate
     from dsp.filters import clean_ecg
+    from dsp.mains import detect_mains
     from dsp.measurements import EcgMeasurements, measure_ecg
     from dsp.quality import BeatQuality, LeadQuality, beat_quality, ecg_quality
     from dsp.rpeaks import RPeakStream, find_r_peaks
     from dsp.scoring import BeatScore, match_beats
+    from dsp.stream import EcgFilterStream
 
 __all__ = [
     "BeatQuality",
     "BeatScore",
     "Delineation",
+    "EcgFilterStream",
     "EcgMeasurements",
     "HeartRate",
     "LeadQuality",
@@ -29,6 +32,7 @@ __all__ = [
     "beat_quality",
     "clean_ecg",
     "delineate",
+    "detect_mains",
     "ecg_quality",
     "find_r_peaks",
     "heart_rate",
@@ -42,6 +46,7 @@ _HOMES = {
     "BeatQuality": "dsp.quality",
     "BeatScore": "dsp.scoring",
     "Delineation": "dsp.delineation",
+    "EcgFilterStream": "dsp.stream",
     "EcgMeasurements": "dsp.measurements",
     "HeartRate": "dsp.beats",
     "LeadQuality": "dsp.quality",
@@ -52,6 +57,7 @@ _HOMES = {
     "beat_quality": "dsp.quality",
     "clean_ecg": "dsp.filters",
     "delineate": "dsp.delineation",
+    "detect_mains": "dsp.mains",
     "ecg_quality": "dsp.quality",
     "find_r_peaks": "dsp.rpeaks",
     "heart_rate": "dsp.beats",

@@ -10,20 +10,22 @@ st          0.05 to 150 Hz  ST levels: the limit for filters of any phase, kept 
                             has none, so that a slow ST shift survives as well
 
 All are zero phase: a second-order Butterworth filter forward and backward for each corner, designed
-so that the corner is 3 dB down in the end. They need the future and so have no streaming twin.
+so that the corner is 3 dB down in the end. They need the future and so have no streaming twin;
+`dsp.stream` has filters that do not.
 """
 
 import math
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.signal import butter, iirnotch, sosfiltfilt, tf2sos
+from scipy.signal import butter, sosfiltfilt
 
 from dsp.arrays import Floats, checked_leads, checked_rate
+from dsp.mains import without_mains
 
 ORDER = 2
-NOTCH_WIDTH_HZ = 2.0  # mains keeps within 1 Hz; a narrower notch rings longer around a QRS
 
 
 class Preset(StrEnum):
@@ -64,7 +66,8 @@ def clean_ecg(
         Corners (3 dB down) in place of the preset's; 0 for no high-pass. A low-pass corner at or
         above half the sampling rate changes nothing: the samples hold no more than that.
     mains_hz
-        50 or 60 (40 to 70) to take mains out with a notch 2 Hz wide, None to leave it. Left out
+        50 or 60 (40 to 70; `detect_mains` tells) to take mains out, None to leave it: its sine is
+        measured between the QRS complexes and subtracted, so that nothing rings at them. Left out
         where it lies at or above half the sampling rate.
 
     Returns
@@ -87,38 +90,66 @@ def clean_ecg(
     usual_high, usual_low = PASS_BANDS_HZ[Preset(preset)]
     high = usual_high if highpass_hz is None else float(highpass_hz)
     low = usual_low if lowpass_hz is None else float(lowpass_hz)
-    sections = _sections(rate, high, low, mains_hz)
-    # A mirror shorter than the slowest response would leave its transient in the strip.
-    mirror = math.ceil(rate / high) if high > 0 else math.ceil(rate / NOTCH_WIDTH_HZ)
-    if sections.size and leads.size:
+    plan = _Plan.of(rate, high, low, _audible(rate, mains_hz))
+    if plan.changes and leads.size:
         gaps = np.isnan(leads)
         if gaps.any():
             leads = leads.copy()
             for lead, gap in zip(leads, gaps, strict=True):
-                _filter_between(lead, gap, sections, mirror)
+                _filter_between(lead, gap, plan)
         else:
-            leads = _both_ways(leads, sections, mirror)
+            leads = plan.filtered(leads)
     cleaned = leads.copy() if np.shares_memory(leads, np.asarray(ecg)) else leads
     return cleaned if np.ndim(ecg) == 2 else cleaned[0]
 
 
-def _sections(rate: float, high: float, low: float, mains: float | None) -> Floats:
-    """Return the second-order sections of one pass, (k, 6), none if nothing is to be filtered."""
-    if not 0 <= high < rate / 2:
-        raise ValueError(f"highpass_hz: {high} Hz at {rate} samples a second")
-    if not low > high:
-        raise ValueError(f"lowpass_hz: {low} Hz is not above the high-pass corner, {high} Hz")
-    sections = [np.empty((0, 6))]
-    if high > 0:
-        sections.append(butter(ORDER, _single_pass(high, rate, 1.0), "high", output="sos"))
-    if low < rate / 2:
-        sections.append(butter(ORDER, _single_pass(low, rate, -1.0), "low", output="sos"))
-    if mains is not None:
-        if not 40 <= mains <= 70:
-            raise ValueError(f"mains_hz: {mains}; give 50, 60 or None")
-        if mains < rate / 2:
-            sections.append(tf2sos(*iirnotch(mains, mains / NOTCH_WIDTH_HZ, fs=rate)))
-    return np.concatenate(sections)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """What is to be done to a stretch without gaps."""
+
+    rate: float
+    sections: Floats  # second-order sections of one pass, (k, 6)
+    mirror: int  # samples by which each end is continued
+    mains: float | None
+
+    @classmethod
+    def of(cls, rate: float, high: float, low: float, mains: float | None) -> "_Plan":
+        """Design the filters; ValueError for corners out of range."""
+        if not 0 <= high < rate / 2:
+            raise ValueError(f"highpass_hz: {high} Hz at {rate} samples a second")
+        if not low > high:
+            raise ValueError(f"lowpass_hz: {low} Hz is not above the high-pass corner, {high} Hz")
+        sections = [np.empty((0, 6))]
+        if high > 0:
+            sections.append(butter(ORDER, _single_pass(high, rate, 1.0), "high", output="sos"))
+        if low < rate / 2:
+            sections.append(butter(ORDER, _single_pass(low, rate, -1.0), "low", output="sos"))
+        # A mirror shorter than the slowest response would leave its transient in the strip.
+        mirror = math.ceil(rate / high) if high > 0 else math.ceil(rate)
+        return cls(rate, np.concatenate(sections), mirror, mains)
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is to be done at all."""
+        return self.sections.size > 0 or self.mains is not None
+
+    def filtered(self, stretch: Floats) -> Floats:
+        """Return the last axis without mains and filtered both ways, mirrored at its ends."""
+        if self.mains is not None:
+            stretch = without_mains(stretch, self.rate, self.mains)
+        if self.sections.size == 0:
+            return stretch
+        pad = min(self.mirror, stretch.shape[-1] - 1)
+        return np.asarray(sosfiltfilt(self.sections, stretch, axis=-1, padtype="even", padlen=pad))
+
+
+def _audible(rate: float, mains: float | None) -> float | None:
+    """Return the mains frequency if samples at this rate can hold it."""
+    if mains is None:
+        return None
+    if not 40 <= mains <= 70:
+        raise ValueError(f"mains_hz: {mains}; give 50, 60 or None")
+    return mains if mains < rate / 2 else None
 
 
 def _single_pass(corner: float, rate: float, sign: float) -> float:
@@ -127,14 +158,8 @@ def _single_pass(corner: float, rate: float, sign: float) -> float:
     return 2 / math.pi * math.atan(math.tan(math.pi * corner / rate) * shift)
 
 
-def _filter_between(lead: Floats, gap: NDArray[np.bool_], sections: Floats, mirror: int) -> None:
+def _filter_between(lead: Floats, gap: NDArray[np.bool_], plan: _Plan) -> None:
     """Filter in place each stretch of one lead that lies between gaps."""
     edges = np.flatnonzero(np.diff(np.concatenate([[True], gap, [True]]).astype(np.int8)))
     for begin, end in zip(edges[::2], edges[1::2], strict=True):
-        lead[begin:end] = _both_ways(lead[begin:end], sections, mirror)
-
-
-def _both_ways(stretch: Floats, sections: Floats, mirror: int) -> Floats:
-    """Return the last axis filtered forward and backward, mirrored at both ends."""
-    pad = min(mirror, stretch.shape[-1] - 1)
-    return np.asarray(sosfiltfilt(sections, stretch, axis=-1, padtype="even", padlen=pad))
+        lead[begin:end] = plan.filtered(lead[begin:end])

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsp import clean_ecg
+from dsp import EcgFilterStream, clean_ecg, detect_mains
 
 FS = 500.0
 T = np.arange(5000) / FS
@@ -128,3 +128,72 @@ def test_the_input_is_not_touched(ecg):
 def test_a_wrong_setting_is_refused_by_its_name(named, arguments):
     with pytest.raises(ValueError, match=rf"^{named}: "):
         clean_ecg(np.zeros(100), FS, **arguments)
+
+
+@pytest.mark.parametrize("mains", [50.0, 60.0])
+@pytest.mark.parametrize("fs", [250.0, 360.0, 500.0])
+def test_mains_is_told_and_taken_out_to_a_hundredth(ecg, rhythm, mains, fs):
+    clean = ecg(fs, rhythm(10), 10, noise=0.01)
+    sine = 0.3 * np.sin(2 * np.pi * (mains + 0.05) * np.arange(clean.size) / fs)
+    assert detect_mains(clean, fs) is None
+    assert detect_mains(clean + sine, fs) == mains
+    both = [clean_ecg(strip, fs, "diagnostic", mains_hz=mains) for strip in (clean, clean + sine)]
+    assert np.std((both[1] - both[0])[500:-500]) < 0.02 * np.std(sine)
+
+
+def test_taking_mains_out_does_not_ring_before_a_steep_qrs():
+    """A triangle of 1 mV and 40 ms: what is 20 to 200 ms before it must stay within 5 uV."""
+    strip = np.zeros(5000)
+    for beat in range(300, 5000, 400):
+        strip[beat - 10 : beat + 11] = 1.0 - np.abs(np.arange(-10, 11)) / 10
+    cleaned = clean_ecg(strip, FS, highpass_hz=0, lowpass_hz=250, mains_hz=50)
+    before = np.stack([cleaned[beat - 110 : beat - 20] for beat in range(300, 5000, 400)])
+    assert np.abs(before).max() < 0.005
+
+
+def test_no_strip_has_no_mains():
+    assert detect_mains(np.zeros((3, 0)), FS) is None
+    assert detect_mains(np.full(5000, np.nan), FS) is None
+
+
+@pytest.mark.parametrize("preset", ["diagnostic", "monitor", "st"])
+@settings(max_examples=20)
+@given(seed=st.integers(0, 999), cuts=st.lists(st.integers(0, 2000), max_size=12))
+def test_a_filter_stream_gives_the_same_samples_for_any_blocks(preset, seed, cuts):
+    random = np.random.default_rng(seed)
+    strip = random.normal(size=(2, 2000)) + 5
+    hole = random.integers(0, 1900)
+    strip[seed % 2, hole : hole + random.integers(0, 300)] = np.nan
+    whole = EcgFilterStream(FS, 2, preset, mains_hz=50.0).push(strip)
+    stream = EcgFilterStream(FS, 2, preset, mains_hz=50.0)
+    pieces = [stream.push(block) for block in np.split(strip, sorted(cuts), axis=1)]
+    assert np.concatenate(pieces, axis=1).tobytes() == whole.tobytes()
+    assert (np.isnan(whole) == np.isnan(strip)).all()
+
+
+@pytest.mark.parametrize("hertz", [1.0, 5.0, 20.0])
+def test_a_filter_stream_delays_as_it_says(hertz):
+    stream = EcgFilterStream(FS, preset="monitor")
+    t = np.arange(10_000) / FS
+    out = stream.push(np.sin(2 * np.pi * hertz * t))
+    expected = np.sin(2 * np.pi * hertz * (t - stream.delay_s(hertz)))
+    settled = slice(5000, None)
+    assert np.corrcoef(out[settled], expected[settled])[0, 1] > 0.9999
+
+
+def test_a_filter_stream_starts_without_a_transient_of_the_offset():
+    assert np.abs(EcgFilterStream(FS).push(np.full(500, 1000.0))).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"fs": 5.0}, "fs"),
+        ({"leads": 0}, "leads"),
+        ({"preset": "loud"}, "preset"),
+        ({"mains_hz": 16.7}, "mains_hz"),
+    ],
+)
+def test_a_filter_stream_refuses_by_the_name_of_the_argument(arguments, named):
+    with pytest.raises(ValueError, match=rf"^{named}: "):
+        EcgFilterStream(**{"fs": FS, **arguments})

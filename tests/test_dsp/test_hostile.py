@@ -8,6 +8,7 @@ from dsp import (
     beat_quality,
     clean_ecg,
     delineate,
+    detect_mains,
     ecg_quality,
     find_r_peaks,
     measure_ecg,
@@ -21,6 +22,10 @@ def beats_of(ecg):
     except (ValueError, IndexError):  # ragged, or a single number
         samples = 0
     return np.arange(0, samples, 150)
+
+
+def notched(ecg, fs):
+    return clean_ecg(ecg, fs, "st", mains_hz=50)
 
 
 def delineated(ecg, fs):
@@ -47,6 +52,8 @@ FUNCTIONS = {
     "find": find_r_peaks,
     "clean": clean_ecg,
     "quality": ecg_quality,
+    "mains": detect_mains,
+    "notch": notched,
     "delineate": delineated,
     "beats": beats_judged,
     "median": middle_beat,
