@@ -152,7 +152,7 @@ class Supervisor:
             await self._announce()
             self._state(LinkState.SILENT)
             try:
-                await self._drive(_Host(self), link, self._heard, self._emit)
+                await self._drive(_Host(self), self._listened(link), self._emit)
             finally:
                 self.intake.room.live.lost(self.plan.name)
                 await asyncio.shield(self._closed())
@@ -182,25 +182,21 @@ class Supervisor:
         host = _RecoveringHost(self, {id(chunk): number for number, chunk in chunks})
         with suppress(LinkLost):
             kept = KeptGattLink if self.plan.entry.is_gatt else KeptLink
-            link = kept(chunk for _, chunk in chunks)
-            await self._drive(host, link, lambda: None, self.intake.emit)
+            await self._drive(host, kept(chunk for _, chunk in chunks), self.intake.emit)
         for number, _ in chunks:
             await self.store.settle(number)
 
-    async def _drive(
-        self,
-        host: "_Host",
-        link: ByteLink | GattLink,
-        heard: Callable[[], None],
-        emit: Emit,
-    ) -> None:
+    async def _drive(self, host: "_Host", link: ByteLink | GattLink, emit: Emit) -> None:
         entry, options = self.plan.entry, self.plan.options
         if entry.is_gatt:
-            connection = _HeardGatt(cast("GattLink", link), heard)
-            await entry.gatt_factory()(host, options).run(connection, emit)
+            await entry.gatt_factory()(host, options).run(cast("GattLink", link), emit)
         else:
-            cable = _Heard(cast("ByteLink", link), heard)
-            await entry.factory()(host, options).run(cable, emit)
+            await entry.factory()(host, options).run(cast("ByteLink", link), emit)
+
+    def _listened(self, link: ByteLink | GattLink) -> "_Heard | _HeardGatt":
+        if self.plan.entry.is_gatt:
+            return _HeardGatt(cast("GattLink", link), self._heard)
+        return _Heard(cast("ByteLink", link), self._heard)
 
     async def _emit(self, item: Item) -> None:
         if isinstance(item, Measurement) and not self._is_bound(item):

@@ -17,7 +17,9 @@ from drivers.protocols.nonin import encode
 from drivers.protocols.nonin_df13 import SpotCheck, SpotStatus, bcd_stamp
 from drivers.registry import REGISTRY
 from drivers.transports.memory import MemoryLink
+from drivers.transports.memory_gatt import MemoryGattLink
 from drivers.transports.recorded_time import RecordedTime
+from drivers.virtual.gatt.radio import on_the_air
 from drivers.virtual.memory_port import speak
 from edge.acceptance import Hub
 from edge.analysis import AnalysisFailed, EcgRate, Failure
@@ -111,6 +113,21 @@ class Socket:
         self.link.lose()
 
 
+class Radio(Socket):
+    """Where one Bluetooth instrument is near, or not."""
+
+    @asynccontextmanager
+    async def open(self, now):
+        if self.virtual is None:
+            raise LinkNotFound("nothing is near")
+        self.link = MemoryGattLink(self.virtual, now, self.granted)
+        sending = asyncio.ensure_future(on_the_air(self.link, self.time, 1e5))
+        try:
+            yield self.link
+        finally:
+            sending.cancel()
+
+
 class Room:
     """A station with its tasks running."""
 
@@ -126,7 +143,7 @@ class Room:
 
     def plug(self, name, driver, virtual, *, granted=(), options=None, **plan):
         entry = plan.pop("entry", REGISTRY[driver])
-        socket = Socket(self.time, granted)
+        socket = (Radio if entry.is_gatt else Socket)(self.time, granted)
         socket.virtual = virtual
         options = entry.options(options or {})
         plan = Plan(name, driver, entry, options, socket.open, frozenset(granted), **plan)
@@ -509,6 +526,61 @@ def test_a_driver_that_fails_does_not_end_the_others(play, monkeypatch, caplog):
     assert health.counts["driver_faults"] > 1
     assert kinds == ["oximetry"]
     assert "of this driver's making" in caplog.text
+
+
+# ---- Bluetooth
+
+
+def cuff(**scene):
+    return REGISTRY["ble-blood-pressure"].simulator()(1, **scene)
+
+
+def test_of_a_cuff_full_of_other_peoples_readings_only_the_one_of_the_visit_goes_out(play):
+    async def scenario(room):
+        await room.visit()
+        await room.after(400.0)
+        room.plug("cuff", "ble-blood-pressure", cuff(backlog=5, measure_at_s=(20.0,)))
+        await room.after()
+        return room.kinds(ItemState.QUARANTINED), room.kinds(ItemState.QUEUED)
+
+    quarantined, queued = play(scenario)
+    assert (quarantined, queued) == ([Kind.BLOOD_PRESSURE] * 5, [Kind.BLOOD_PRESSURE])
+
+
+def test_a_bluetooth_link_bound_to_another_serial_number_takes_nothing(play):
+    async def scenario(room):
+        room.plug("cuff", "ble-blood-pressure", cuff(backlog=2), serial="another")
+        await room.after(30.0)
+        return room.health("cuff").state, await room.events(Measured)
+
+    assert play(scenario) == (LinkState.WRONG, [])
+
+
+def test_an_indication_that_was_kept_and_never_measured_keeps_its_clock_and_its_identity(
+    play, tmp_path
+):
+    time = Time(era="the boot before")
+    at = Instant(START_NS - 10**9, 5, trusted=True)
+    kept = (
+        ("2a25", b"A0012"),
+        ("2a2b", bytes.fromhex("ea07 01 05 08 00 05 01 00 00")),
+        ("2a35", bytes.fromhex("02 7800 5000 5d00 ea07 01 05 07 3b 1e")),
+    )
+
+    async def before():
+        async with await Store.open(tmp_path / "store.db", clock=time, inline=True) as store:
+            for channel, data in kept:
+                await store.keep("cuff", Chunk(data, at, channel))
+
+    async def scenario(room):
+        room.plug("cuff", "ble-blood-pressure", None, entry=REGISTRY["ble-blood-pressure"])
+        await room.after(5.0)
+        return await room.events(Measured), await room.store.unsettled("cuff")
+
+    time.run(before())
+    (measured,), unsettled = play(scenario)
+    assert (measured.identity.serial, measured.measurement.device_time.age_s) == ("A0012", 35.0)
+    assert (measured.at.era, unsettled) == ("the boot before", [])
 
 
 # ---- kept raw bytes
