@@ -24,6 +24,7 @@ REGISTRY: Mapping[str, Entry] = MappingProxyType(
         "contec-v7": oximeters.CONTEC_V7,
         "healthometer": scales.HEALTHOMETER,
         "ivy-450c": monitors.IVY_450C,
+        "maibobo": cuffs.MAIBOBO,
         "masimo-ascii1": oximeters.MASIMO_ASCII1,
         "nellcor": oximeters.NELLCOR,
         "nonin": oximeters.NONIN,

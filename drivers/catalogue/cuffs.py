@@ -38,6 +38,21 @@ AND_UA767PC = Entry(
     matches="ten upper-case hexadecimal characters at once, the first two 80",
 )
 
+MAIBOBO = Entry(
+    title="Maibobo arm-in blood-pressure kiosk (RBP)",
+    driver="drivers.instruments.maibobo:Maibobo",
+    protocol="drivers.protocols.maibobo",
+    settings="drivers.instruments.maibobo:Settings",
+    virtual="drivers.virtual.maibobo:VirtualMaibobo",
+    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
+    memory=MappingProxyType({Kind.BLOOD_PRESSURE: Remembers(Memory.LIVE, settle_s=CUFF_S)}),
+    confidence=Confidence.CONFIRMED,
+    sources="three open programs (C#, Python, JavaScript) that agree; models not stated",
+    writes=frozenset({Write.IDENTIFY}),
+    line=SerialLine(baud=115200),
+    matches="AA 80 03, length, 01: checked frames while the cuff works",
+)
+
 TAIDOC = Entry(
     title="TaiDoc and FORA cuffs, thermometers and oximeters, eight-byte frames",
     driver="drivers.instruments.taidoc:TaiDoc",
