@@ -7,6 +7,7 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 LOWEST_FS, HIGHEST_FS = 100.0, 2000.0  # below, a QRS is a few samples; above, nothing records
+FEW = 64  # windows: for fewer a view of all of them is not worth the making
 LARGEST = 1e100  # what is larger is no ECG in any unit, and would overflow
 
 
@@ -36,8 +37,10 @@ def checked_leads(ecg: ArrayLike) -> Floats:
         raise ValueError(f"ecg: dtype {array.dtype}; give real numbers")
     if array.ndim not in {1, 2} or (array.ndim == 2 and array.shape[0] == 0):
         raise ValueError(f"ecg: shape {array.shape}; give (n,) or (leads, n)")
-    with np.errstate(all="ignore"):
-        leads = np.atleast_2d(array).astype(np.float64, copy=False)
+    leads = array if array.ndim == 2 else array[np.newaxis]
+    if leads.dtype != np.float64:
+        with np.errstate(all="ignore"):
+            leads = leads.astype(np.float64)
     if leads.size == 0 or (leads.min() > -LARGEST and leads.max() < LARGEST):
         return leads
     return np.where(np.abs(leads) < LARGEST, leads, np.nan)
@@ -58,3 +61,12 @@ def checked_peaks(r_peaks: ArrayLike, samples: int) -> Places:
     if not (peaks[0] >= 0 and peaks[-1] < samples and (peaks[1:] > peaks[:-1]).all()):
         raise ValueError(f"r_peaks: give strictly increasing indices below {samples}")
     return peaks.astype(np.intp)
+
+
+def windows_at(samples: Floats, begins: Places, width: int) -> Floats:
+    """Return a copy of the `width` samples from each of these places on, (places, width)."""
+    if begins.size < FEW:
+        few: Floats = samples[begins[:, np.newaxis] + np.arange(width)]
+        return few
+    many: Floats = np.lib.stride_tricks.sliding_window_view(samples, width)[begins]
+    return many

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from dsp.arrays import Floats, Places
+from dsp.arrays import Floats, Places, windows_at
 
 WORKING_RATE_HZ = 120.0  # twice the upper end of the QRS energy and more; one in k samples is kept
 SLOPE_SPAN_S = 0.033  # a third of a narrow QRS: differences over it favour steep parts
@@ -21,9 +21,9 @@ TAPS = 11  # about 90 ms, the width of a QRS; numpy sums up to 11 taps in plain 
 SMOOTHING_TAPS = 5
 MIDDLE = (TAPS + SMOOTHING_TAPS - 2) // 2  # slope sample in the middle of an envelope sample
 BEND_REACH = 4  # working samples around an envelope maximum in which its steepest part lies
-PORTION = 256  # candidates looked at in one go
+ROWS_AT_ONCE = 256  # candidates looked at in one go
 STRETCH = 8192  # samples computed at a time: what is between input and result stays in the cache
-PORTION_S = 0.1
+PORTION_S = 0.2  # of new samples: a turn through all stages costs nearly the same for fewer
 QRS_HALF_S = 0.1  # from its middle, the envelope's own width included
 SURROUNDINGS_S = 0.35
 REFRACTORY_S = 0.25  # two ventricular beats do not follow closer than this (240 a minute)
@@ -117,8 +117,8 @@ def contrast(wave: Floats, at: Places, rate: float) -> Floats:
     The surroundings begin where a QRS complex ends; ahead they reach no farther than the envelope
     has to be known for the candidate anyway.
     """
-    if at.size > PORTION:  # what does not fit into the cache takes longer
-        portions = np.split(at, range(PORTION, at.size, PORTION))
+    if at.size > ROWS_AT_ONCE:  # what does not fit into the cache takes longer
+        portions = np.split(at, range(ROWS_AT_ONCE, at.size, ROWS_AT_ONCE))
         return np.concatenate([contrast(wave, portion, rate) for portion in portions])
     inner, back, ahead = (int(s * rate) for s in (QRS_HALF_S, SURROUNDINGS_S, REFRACTORY_S))
     around = _around(wave, at, back, ahead)
@@ -138,11 +138,10 @@ def _around(wave: Floats, at: Places, back: int, ahead: int) -> Floats:
     width = back + 1 + ahead
     whole = (at >= back) & (at + ahead < wave.size)
     if whole.all() and at.size:
-        seen: Floats = np.lib.stride_tricks.sliding_window_view(wave, width)[at - back]
-        return seen
+        return windows_at(wave, at - back, width)
     windows = np.full((at.size, width), np.nan)
     if whole.any():
-        windows[whole] = np.lib.stride_tricks.sliding_window_view(wave, width)[at[whole] - back]
+        windows[whole] = windows_at(wave, at[whole] - back, width)
     for row in np.flatnonzero(~whole).tolist():
         begin = max(0, int(at[row]) - back)
         piece = wave[begin : int(at[row]) + ahead + 1]

@@ -9,7 +9,7 @@ there, so it is a function of a finite past; and it turns with the lead when tha
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.arrays import Floats, Places
+from dsp.arrays import Floats, Places, windows_at
 
 PEAK_REACH_S = 0.06  # an R or S peak lies within this of the middle of its complex
 HABIT = 8  # beats, the present one included
@@ -32,12 +32,12 @@ class Placing:
         `raw` is (leads, n); `centres` are columns of it; `usable` is (leads, beats).
         """
         lead = np.full(centres.size, -1, dtype=np.intp)
-        seen = np.lib.stride_tricks.sliding_window_view(raw, 2 * self.half + 1, axis=1)
-        windows = seen[0, centres - self.half]
+        width = 2 * self.half + 1
+        windows = windows_at(raw[0], centres - self.half, width)
         for nth in range(self._leads):
             open_ = np.flatnonzero(usable[nth] & (lead < 0))
             if nth and open_.size:
-                windows[open_] = seen[nth, centres[open_] - self.half]
+                windows[open_] = windows_at(raw[nth], centres[open_] - self.half, width)
             whole = ~np.isnan(windows[open_].sum(axis=1))
             lead[open_[whole]] = nth
         placed = np.flatnonzero(lead >= 0)

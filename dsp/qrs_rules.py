@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.arrays import Floats, Places
+from dsp.arrays import Floats, Places, windows_at
 
 THRESHOLD = 0.25  # of the way from the quiet level to the peak level (Pan & Tompkins 1985)
 WEAK_THRESHOLD = 0.125  # half of it when searching back (the same)
@@ -174,12 +174,11 @@ def _usual_interval(clear: NDArray[np.bool_], t: Floats) -> Floats:
     intervals = np.full(beats.size + RR_COUNT - 1, np.nan)
     intervals[RR_COUNT:] = np.diff(beats)
     intervals[intervals > LONGEST_RR_S] = np.nan
-    windows = np.lib.stride_tricks.sliding_window_view(intervals, RR_COUNT).copy()
+    rows = np.arange(beats.size)
+    windows = windows_at(intervals, rows, RR_COUNT)
     begins = np.full(beats.size + RR_COUNT - 1, -np.inf)
     begins[RR_COUNT:] = beats[:-1]
-    old = (
-        np.lib.stride_tricks.sliding_window_view(begins, RR_COUNT) < (beats - RR_MEMORY_S)[:, None]
-    )
+    old = windows_at(begins, rows, RR_COUNT) < (beats - RR_MEMORY_S)[:, None]
     windows[old] = np.nan
     ordered = np.sort(windows, axis=1)
     present = RR_COUNT - np.isnan(ordered).sum(axis=1)

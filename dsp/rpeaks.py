@@ -63,8 +63,9 @@ def find_r_peaks(ecg: ArrayLike, fs: float) -> Places:
 class RPeakStream:
     """Find R peaks as samples arrive: whatever the blocks, the indices are those of `find_r_peaks`.
 
-    A beat is out about 0.4 s after its peak, at most about 1.5 s when it is doubtful, and up to 6 s
-    at the start and after long gaps, where the levels have to be learnt first. Memory is bounded.
+    A beat is out about 0.45 s after its peak, at most about 1.6 s when it is doubtful, and up to
+    6 s at the start and after long gaps, where the levels have to be learnt first. Memory is
+    bounded.
 
     Parameters
     ----------
