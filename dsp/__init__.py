@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from dsp.filters import clean_ecg
     from dsp.mains import detect_mains
     from dsp.measurements import EcgMeasurements, measure_ecg
+    from dsp.pulse import RateAgreement, pulse_agreement, pulse_peaks
     from dsp.quality import BeatQuality, LeadQuality, beat_quality, ecg_quality
+    from dsp.respiration import RespirationRate, respiration_rate
     from dsp.rpeaks import RPeakStream, find_r_peaks
     from dsp.scoring import BeatScore, match_beats
     from dsp.stream import EcgFilterStream
@@ -28,6 +30,8 @@ __all__ = [
     "MedianBeat",
     "RPeakStream",
     "RRSeries",
+    "RateAgreement",
+    "RespirationRate",
     "Wave",
     "beat_quality",
     "clean_ecg",
@@ -39,6 +43,9 @@ __all__ = [
     "match_beats",
     "measure_ecg",
     "median_beat",
+    "pulse_agreement",
+    "pulse_peaks",
+    "respiration_rate",
     "rr_series",
 ]
 
@@ -53,6 +60,8 @@ _HOMES = {
     "MedianBeat": "dsp.beats",
     "RPeakStream": "dsp.rpeaks",
     "RRSeries": "dsp.beats",
+    "RateAgreement": "dsp.pulse",
+    "RespirationRate": "dsp.respiration",
     "Wave": "dsp.delineation",
     "beat_quality": "dsp.quality",
     "clean_ecg": "dsp.filters",
@@ -64,6 +73,9 @@ _HOMES = {
     "match_beats": "dsp.scoring",
     "measure_ecg": "dsp.measurements",
     "median_beat": "dsp.beats",
+    "pulse_agreement": "dsp.pulse",
+    "pulse_peaks": "dsp.pulse",
+    "respiration_rate": "dsp.respiration",
     "rr_series": "dsp.beats",
 }
 

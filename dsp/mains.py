@@ -54,8 +54,8 @@ def detect_mains(ecg: ArrayLike, fs: float) -> float | None:
         span = np.ptp(filled, axis=1)
         filled = (filled - middle[:, np.newaxis]) / np.where(span > 0, span, 1.0)[:, np.newaxis]
         spectrum = np.fft.rfft(filled * np.hanning(leads.shape[1]), axis=1)
-        power = np.asarray(np.abs(spectrum) ** 2, dtype=np.float64)
-    hertz = np.fft.rfftfreq(leads.shape[1], 1 / rate)
+        power = np.square(np.abs(spectrum)).astype(np.float64)
+    hertz = np.fft.rfftfreq(leads.shape[1], 1 / rate).astype(np.float64)
     ratios = [_ratio(power, hertz, mains) for mains in CANDIDATES_HZ]
     best = int(np.argmax(ratios))
     return CANDIDATES_HZ[best] if ratios[best] > LEAST_RATIO else None
