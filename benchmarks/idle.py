@@ -16,8 +16,9 @@ from pathlib import Path
 from benchmarks.report import Report
 from edge.demo.door import Door
 from edge.demo.processes import broker, until_there, verb
-from edge.demo.scene import hub_settings, plugged_in
+from edge.demo.scene import hub_settings, instruments, plugged_in
 
+ROOM = instruments(1, "healthy")
 WATCHED_S = 20.0
 SETTLE_S = 8.0
 TICKS = 100  # per second, what Linux reports CPU in
@@ -66,7 +67,7 @@ async def _hub(*, streaming: bool, analysis: bool) -> list[tuple[str, float, flo
         folder = Path(name)
         async with AsyncExitStack() as stack:
             port = await stack.enter_async_context(broker(folder))
-            text = hub_settings(folder, port)
+            text = hub_settings(folder, port, ROOM)
             if not streaming:
                 text = text.partition("[instruments.")[0]
             if not analysis:
@@ -74,7 +75,7 @@ async def _hub(*, streaming: bool, analysis: bool) -> list[tuple[str, float, flo
             settings = folder / "hub.toml"
             settings.write_text(text, "utf-8")
             if streaming:
-                plugs.enter_context(plugged_in(folder, 1))
+                plugs.enter_context(plugged_in(folder, 1, ROOM))
             hub = await stack.enter_async_context(verb("run", ("--config", str(settings)), folder))
             await until_there(folder / "hub" / "control.sock", hub, "run", folder)
             door = await Door.open(folder / "hub" / "control.sock")

@@ -1,7 +1,7 @@
 """The room of the demonstration: invented people and virtual instruments."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,23 +52,30 @@ class Instrument:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-INSTRUMENTS = (
-    Instrument(
-        "monitor",
-        "ivy-450c",
-        virtual={"heart_rate": 74, "spo2": 97, "respiration_rate": 15},
-    ),
-    Instrument(
-        "oximeter",
-        "nonin",
-        virtual={"model": "3150", "data_format": 7},
-        allow=("identify", "select-format"),
-        options={"format": 7},
-    ),
-)
+STRANGER_S = 0  # the pressure that the monitor still shows when the demonstration begins
+STRANGER = (151, 93, 112)
+CUFF_AT_S = 5  # when the monitor's cuff begins to measure the patient
 
 
-def hub_settings(folder: Path, port: int) -> str:
+def instruments(seed: int, scenario: str) -> tuple[Instrument, ...]:
+    """Return the room's instruments, all of them on one virtual patient."""
+    patient = {"patient_seed": seed, "scenario": scenario}
+    last_one = [[STRANGER_S, *STRANGER]]
+    monitor = {**patient, "nibp": last_one, "nibp_at_s": [CUFF_AT_S]}
+    oximeter = {**patient, "model": "3150", "data_format": 7}
+    return (
+        Instrument("monitor", "ivy-450c", virtual=monitor),
+        Instrument(
+            "oximeter",
+            "nonin",
+            virtual=oximeter,
+            allow=("identify", "select-format"),
+            options={"format": 7},
+        ),
+    )
+
+
+def hub_settings(folder: Path, port: int, room: Sequence[Instrument]) -> str:
     """Return the hub's settings file."""
     lines = [
         "[hub]",
@@ -85,7 +92,7 @@ def hub_settings(folder: Path, port: int) -> str:
         "[analysis]",
         "publish = true",
     ]
-    for each in INSTRUMENTS:
+    for each in room:
         lines += [
             f"[instruments.{each.name}]",
             f"driver = {json.dumps(each.driver)}",
@@ -103,11 +110,11 @@ def port_of(folder: Path, instrument: Instrument) -> Path:
 
 
 @contextmanager
-def plugged_in(folder: Path, seed: int) -> Iterator[None]:
+def plugged_in(folder: Path, seed: int, room: Sequence[Instrument]) -> Iterator[None]:
     """Run the virtual instruments on pseudo-terminals."""
     clock = SystemClock(assume_trusted=True)
     with ExitStack() as stack:
-        for number, each in enumerate(INSTRUMENTS):
+        for number, each in enumerate(room):
             entry = REGISTRY[each.driver]
             virtual = entry.simulator()(seed + number, **each.virtual)
             port = stack.enter_context(

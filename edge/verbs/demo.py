@@ -7,15 +7,18 @@ medical device: nothing here is for use on a patient.
 import argparse
 import asyncio
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+from drivers.virtual.physiology.scenarios import SCENARIOS
 from edge.demo.door import Door
 from edge.demo.processes import Failed, broker, until_there, verb
-from edge.demo.scene import REGISTER, hub_settings, plugged_in
+from edge.demo.scene import REGISTER, Instrument, hub_settings, instruments, plugged_in
 from edge.demo.telling import Teller, live_line
 from edge.demo.visit import Visit, WentWrong
 
 LOOK_S = 5.0
+SEED = 1  # of the ports; the patient has one of their own
 LOG_LINES = 12
 
 
@@ -25,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--once", action="store_true", help="end after one visit; 0 only if all was filed"
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="another course of it")
+    parser.add_argument(
+        "--scenario",
+        default="healthy",
+        choices=sorted(SCENARIOS),
+        help="what the virtual patient has",
+    )
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="run here and keep everything")
 
 
@@ -32,15 +41,19 @@ def run(args: argparse.Namespace) -> int:
     """Run the demonstration."""
     if args.keep is not None:
         args.keep.mkdir(parents=True, exist_ok=True)
-        return asyncio.run(_demo(args.keep.resolve(), args.seed, once=args.once))
+        return asyncio.run(_demo(args.keep.resolve(), _room_of(args), once=args.once))
     with tempfile.TemporaryDirectory(prefix="vitals-edge-demo-") as folder:
-        return asyncio.run(_demo(Path(folder), args.seed, once=args.once))
+        return asyncio.run(_demo(Path(folder), _room_of(args), once=args.once))
 
 
-async def _demo(folder: Path, seed: int, *, once: bool) -> int:
+def _room_of(args: argparse.Namespace) -> tuple[Instrument, ...]:
+    return instruments(args.seed, args.scenario)
+
+
+async def _demo(folder: Path, room: Sequence[Instrument], *, once: bool) -> int:
     tell = Teller()
     try:
-        await _room(folder, seed, tell, once=once)
+        await _room(folder, room, tell, once=once)
     except (Failed, WentWrong, PermissionError) as problem:
         tell.bad(str(problem))
         _tell_logs(folder, tell)
@@ -54,18 +67,18 @@ def _tell_logs(folder: Path, tell: Teller) -> None:
         tell.line("\n".join(log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:]))
 
 
-async def _room(folder: Path, seed: int, tell: Teller, *, once: bool) -> None:
+async def _room(folder: Path, room: Sequence[Instrument], tell: Teller, *, once: bool) -> None:
     tell.title("vitals-edge: a virtual exam room (not a medical device; invented people)")
     register, record, settings = (folder / n for n in ("register.toml", "record.db", "hub.toml"))
     register.write_text(REGISTER, "utf-8")
     async with broker(folder) as port:
         tell.good(f"broker: mosquitto on loopback, port {port}")
-        settings.write_text(hub_settings(folder, port), "utf-8")
+        settings.write_text(hub_settings(folder, port, room), "utf-8")
         serving = (
             *("--broker", f"mqtt://127.0.0.1:{port}"),
             *("--store", str(record), "--register", str(register), "--accept-demo"),
         )
-        with plugged_in(folder, seed):
+        with plugged_in(folder, SEED, room):
             async with (
                 verb("record-system", serving, folder) as records,
                 verb("run", ("--config", str(settings)), folder) as hub,
@@ -74,13 +87,17 @@ async def _room(folder: Path, seed: int, tell: Teller, *, once: bool) -> None:
                 tell.good("record system: files exactly once, confirms each result")
                 await until_there(folder / "hub" / "control.sock", hub, "run", folder)
                 tell.good("hub: virtual instruments on serial ports, journal on disk")
-                await _visit(folder, record, tell, once=once)
+                await _visit(folder, record, tell, once=once, complete=_is_healthy(room))
 
 
-async def _visit(folder: Path, record: Path, tell: Teller, *, once: bool) -> None:
+def _is_healthy(room: Sequence[Instrument]) -> bool:
+    return all(each.virtual.get("scenario") == "healthy" for each in room)
+
+
+async def _visit(folder: Path, record: Path, tell: Teller, *, once: bool, complete: bool) -> None:
     door = await Door.open(folder / "hub" / "control.sock")
     try:
-        await Visit(door, tell).run(record)
+        await Visit(door, tell, complete=complete).run(record)
         if once:
             return
         tell.title("The room stays open; Ctrl-C ends it")

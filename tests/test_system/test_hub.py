@@ -8,10 +8,11 @@ import paho.mqtt.client as paho
 import pytest
 
 from edge.demo.processes import until_there, verb
-from edge.demo.scene import hub_settings, plugged_in
+from edge.demo.scene import hub_settings, instruments, plugged_in
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
+ROOM = instruments(1, "healthy")
 BASE = "exam/v1/demo/room-1/"
 PATIENCE_S = 40
 
@@ -48,7 +49,7 @@ class Listener:
 @asynccontextmanager
 async def hub_running(folder, port):
     settings = folder / "hub.toml"
-    settings.write_text(hub_settings(folder, port))
+    settings.write_text(hub_settings(folder, port, ROOM))
     async with verb("run", ("--config", str(settings)), folder) as process:
         await until_there(folder / "hub" / "control.sock", process, "run", folder)
         yield process
@@ -64,7 +65,7 @@ def listener(mosquitto):
 async def test_a_hub_announces_itself_its_instruments_and_what_they_say(
     tmp_path, mosquitto, listener
 ):
-    with plugged_in(tmp_path, seed=1):
+    with plugged_in(tmp_path, 1, ROOM):
         async with hub_running(tmp_path, mosquitto.port):
             birth = await listener.until("status", lambda status: status["state"] == "online")
             for device in ("monitor", "oximeter"):
@@ -80,7 +81,7 @@ async def test_a_hub_announces_itself_its_instruments_and_what_they_say(
 
 
 async def test_with_nobody_identified_nothing_is_sent_as_a_result(tmp_path, mosquitto, listener):
-    with plugged_in(tmp_path, seed=1):
+    with plugged_in(tmp_path, 1, ROOM):
         async with hub_running(tmp_path, mosquitto.port):
             await listener.until("live/oximeter/spo2", lambda live: "value" in live)
             await listener.until("live/monitor/spo2", lambda live: "value" in live)
@@ -92,7 +93,7 @@ async def test_an_instrument_that_is_unplugged_is_said_to_be_absent_and_comes_ba
 ):
     async with hub_running(tmp_path, mosquitto.port):
         await listener.until("device/monitor/status", lambda status: status["state"] == "absent")
-        with plugged_in(tmp_path, seed=1):
+        with plugged_in(tmp_path, 1, ROOM):
             await listener.until(
                 "device/monitor/status", lambda status: status["state"] == "present"
             )
