@@ -78,7 +78,7 @@ def pulse_peaks(pleth: ArrayLike, fs: float) -> Places:
     found = np.unique(np.array(crests, dtype=np.intp))
     near = np.array([gaps[max(0, at - 2) : at + 3].any() for at in found.tolist()], dtype=bool)
     found = found[~near]
-    apart = np.concatenate([[True], np.diff(found) >= 0.25 * rate]) if found.size else near
+    apart = np.diff(found, prepend=-rate) >= 0.25 * rate
     return np.asarray(found[apart], dtype=np.intp)
 
 
