@@ -11,10 +11,9 @@ from drivers.contract import Write
 from drivers.entry import Confidence, Entry, LinkKind, Memory, Remembers, Stable
 from drivers.model import Kind, Metric
 
-_SOURCES = (
-    "Bluetooth SIG service specifications (GATT XML); test vectors of Nordic Semiconductor's "
-    "Android BLE Common Library"
-)
+_SPECIFICATIONS = "Bluetooth SIG service specifications (GATT XML)"
+_VECTORS = "test vectors of Nordic Semiconductor's Android BLE Common Library"
+_SPOT_CHECK = "a recorded spot check of a ChoiceMMed C208S"
 _SET_CLOCK = frozenset({Write.SET_CLOCK})
 _RECORDS = frozenset({Write.SET_CLOCK, Write.FETCH, Write.DELETE_RECORDS})
 
@@ -26,8 +25,9 @@ def _entry(
     *,
     virtual: str,
     writes: frozenset[Write],
-    matches: str,
+    seen: str | None,
 ) -> Entry:
+    """Return an entry; `seen` is what else than the specification shows the format, if anything."""
     return Entry(
         title=title,
         driver=f"drivers.instruments.gatt.driver:{name}",
@@ -36,35 +36,34 @@ def _entry(
         virtual=f"drivers.virtual.gatt.{virtual}",
         links=frozenset({LinkKind.BLE}),
         memory=MappingProxyType(memory),
-        confidence=Confidence.CONFIRMED,
-        sources=_SOURCES,
+        confidence=Confidence.CONFIRMED if seen else Confidence.SINGLE,
+        sources="; ".join(part for part in (_SPECIFICATIONS, seen) if part),
         writes=writes,
-        matches=matches,
     )
 
 
 BLOOD_PRESSURE = _entry(
-    "Bluetooth LE blood pressure monitors (Blood Pressure Service)",
+    "Bluetooth LE blood pressure monitors (Blood Pressure Service, 0x1810)",
     "new_cuff",
     # 180 s: no automatic cuff may stay inflated longer (IEC 80601-2-30), so none measures longer.
     {Kind.BLOOD_PRESSURE: Remembers(Memory.STAMPED, settle_s=180.0)},
     virtual="cuff:virtual_cuff",
     writes=_SET_CLOCK,
-    matches="service 1810",
+    seen=_VECTORS,
 )
 
 THERMOMETER = _entry(
-    "Bluetooth LE thermometers (Health Thermometer Service)",
+    "Bluetooth LE thermometers (Health Thermometer Service, 0x1809)",
     "new_thermometer",
     # An ear or a forehead takes seconds, a predicted oral or armpit temperature up to a minute.
     {Kind.TEMPERATURE: Remembers(Memory.STAMPED, settle_s=60.0)},
     virtual="thermometer:virtual_thermometer",
     writes=_SET_CLOCK,
-    matches="service 1809",
+    seen=_VECTORS,
 )
 
 OXIMETER = _entry(
-    "Bluetooth LE pulse oximeters (Pulse Oximeter Service)",
+    "Bluetooth LE pulse oximeters (Pulse Oximeter Service, 0x1822)",
     "new_oximeter",
     {
         # The stream is live; a spot check says so itself, by its own time or the flag from-memory,
@@ -78,11 +77,11 @@ OXIMETER = _entry(
     },
     virtual="oximeter:virtual_oximeter",
     writes=_RECORDS,
-    matches="service 1822",
+    seen=_SPOT_CHECK,
 )
 
 SCALE = _entry(
-    "Bluetooth LE scales (Weight Scale and Body Composition Service)",
+    "Bluetooth LE scales (Weight Scale 0x181D, Body Composition 0x181B)",
     "new_scale",
     # Stepping on until the reading stands; impedance takes longer than weight.
     {
@@ -91,11 +90,11 @@ SCALE = _entry(
     },
     virtual="scale:virtual_scale",
     writes=_SET_CLOCK,
-    matches="services 181D, 181B",
+    seen=None,
 )
 
 HEART_RATE = _entry(
-    "Bluetooth LE heart rate sensors (Heart Rate Service)",
+    "Bluetooth LE heart rate sensors (Heart Rate Service, 0x180D)",
     "new_belt",
     # The service does not say how long is averaged: 16 s as a monitor's heart rate.
     {
@@ -105,5 +104,5 @@ HEART_RATE = _entry(
     },
     virtual="belt:virtual_belt",
     writes=_SET_CLOCK,
-    matches="service 180D",
+    seen=_VECTORS,
 )
