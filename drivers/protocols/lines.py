@@ -2,7 +2,8 @@
 
 A line ends with LF. Blank lines belong to the line that follows, so that an instrument or a
 terminal driver that doubles its line ends is not taken for noise. What is no line of the format is
-skipped whole; so is a stretch without a line end, as soon as it is longer than a line can be.
+skipped whole, except that a line behind bytes that are no text is read without them; so is a
+stretch without a line end, as soon as it is longer than a line can be.
 """
 
 import re
@@ -15,6 +16,7 @@ from drivers.model import Skipped
 F = TypeVar("F", bound=Frame)
 
 _LINE = re.compile(rb"[\r\n]*[^\r\n][^\n]*\n")
+_NO_TEXT = re.compile(rb".*[^\t\r\n\x20-\x7e]", re.DOTALL)
 
 
 class LineDecoder(Generic[F]):
@@ -42,8 +44,7 @@ class LineDecoder(Generic[F]):
             line = _LINE.match(buffer, at, at + self._limit)
             if line is not None:
                 end = line.end()
-                frame = self._parse(buffer[at:end])
-                out.append(Skipped(buffer[at:end]) if frame is None else frame)
+                out += self._read(line[0])
             elif len(buffer) - at >= self._limit:
                 end = at + self._limit
                 out.append(Skipped(buffer[at:end]))
@@ -52,3 +53,13 @@ class LineDecoder(Generic[F]):
             at = end
         self._pending = buffer[at:]
         return out
+
+    def _read(self, line: bytes) -> list[F | Skipped]:
+        frame = self._parse(line)
+        if frame is not None:
+            return [frame]
+        noise = _NO_TEXT.match(line)
+        behind = self._parse(line[noise.end() :]) if noise else None
+        if noise is None or behind is None:
+            return [Skipped(line)]
+        return [Skipped(noise[0]), behind]
