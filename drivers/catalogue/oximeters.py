@@ -71,8 +71,8 @@ NELLCOR = Entry(
     links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
     memory=MappingProxyType(
         {
-            # Live only: rows of its memory are told apart and left. settle_s: N-595's averaging may
-            # stretch to 20 s in motion; two more for the row's own period.
+            # Live only: rows of its memory are told apart and left. The averaging is not in
+            # the sources: 20 s is the longest of its kind, and two more for the row's own period.
             Kind.OXIMETRY: Remembers(
                 Memory.LIVE,
                 settle_s=22.0,

@@ -16,8 +16,8 @@ HEALTHOMETER = Entry(
     memory=MappingProxyType(
         {
             # It sends only while somebody stands there, and the same locked number each time; one
-            # number three times over cannot be a digit lost on a line without checksum. settle_s:
-            # a scale locks within a few seconds of stillness.
+            # number three times over cannot be a digit lost on a line without checksum. settle_s
+            # is an assumption: how long the scale takes to lock is not in the sources.
             Kind.WEIGHT: Remembers(
                 Memory.LIVE, settle_s=5.0, stream=Stable(3.0, {Metric.WEIGHT: 0.0})
             ),

@@ -25,7 +25,8 @@ stated in any source: 19200 8N1 is a common claim.
 Resynchronisation: at the next 51 whose frame ends with A5 and the right sum.
 Sources: advmeds-bluetooth-lib; pico-vitals-gateway; TransafeRx; FORA IR40 reader (record 0 is the
 newest, its time comes from 25); ForaD40. No vendor document was seen. That the clock has the layout
-of a record's time is taken from one lineage only; a clock that is no date is not used.
+of a record's time is an assumption: no source says so. A clock that is no date, or a day from the
+hub's, is not used.
 """
 
 import re
