@@ -126,6 +126,7 @@ class StreamWatch:
     _since: Moment | None = None
     _last: Moment | None = None
     _lost: Moment | None = None
+    _heard: Moment | None = None
     _range: dict[Metric, tuple[float, float]] = field(default_factory=dict)
     _armed: bool = True
     _asked: str | None = None
@@ -148,9 +149,10 @@ class StreamWatch:
         if association is None or not self._complete(values):
             self._gone(at)
             return None
-        if self._lost is not None and _seconds(self._lost, at) >= self.rule.seconds:
+        away = self._lost or self._heard  # said to be off, or silent, as a scale nobody stands on
+        if away is not None and _seconds(away, at) >= self.rule.seconds:
             self._armed = True
-        self._lost = None
+        self._lost, self._heard = None, at
         if self._asked == visit:
             self._asked, self._armed = None, False
             return Take()

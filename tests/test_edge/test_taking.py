@@ -70,6 +70,12 @@ def test_a_sensor_taken_off_and_put_on_again_gives_a_second_value():
     assert taken(watch_for(STREAM), on + off + again) == [10, 50]
 
 
+def test_an_instrument_that_falls_silent_and_speaks_again_gives_a_second_value():
+    first = [(second, report(70.0)) for second in range(15)]
+    second = [(second, report(82.0)) for second in range(40, 60)]
+    assert taken(watch_for(STREAM), first + second) == [10, 50]
+
+
 def test_a_sensor_that_slips_for_a_moment_does_not():
     on = [(second, report()) for second in range(20)]
     off = [(20, report(None, status=Status.SENSOR_OFF))]
