@@ -31,7 +31,7 @@ class Mosquitto:
             f"listener {self.port} 127.0.0.1",
             *(["user root"] if os.geteuid() == 0 else []),
             *("persistence true", f"persistence_location {folder}/", "autosave_interval 1"),
-            *("autosave_on_changes true", "max_queued_messages 0", *settings),
+            *("autosave_on_changes true", "max_queued_messages 1000000", *settings),
         ]
         if not any(line.startswith(("password_file", "allow_anonymous")) for line in settings):
             lines.append("allow_anonymous true")

@@ -259,7 +259,7 @@ async def test_a_result_the_broker_denies_is_shown_as_refused_and_filed_once_it_
     tmp_path, mosquitto_with
 ):
     rules = tmp_path / "acl"
-    topics = ["result", "status", "request", "reply", "ack", "cmd", "event", "device"]
+    topics = ["result", "status", "request", "reply", "ack", "cmd", "event", "device", "live"]
     allowed = [f"topic readwrite exam/v1/+/+/{topic}/#" for topic in topics]
     rules.write_text("\n".join(allowed[1:]) + "\ntopic read exam/v1/+/+/result/#\n", "utf-8")
     rules.chmod(0o700)
