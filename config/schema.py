@@ -11,7 +11,6 @@ from msgspec import Meta, Struct, field
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 Seconds = Annotated[float, Meta(gt=0)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
-Positive = Annotated[int, Meta(ge=1)]
 
 
 class Hub(Struct, frozen=True, forbid_unknown_fields=True):

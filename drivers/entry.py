@@ -107,11 +107,9 @@ class Entry:
         return cast("GattFactory", _load(self.driver))
 
     def decoder(self, options: Mapping[str, Any] | None = None) -> Decoder:
-        """Return a fresh decoder; `options` are the instrument's settings."""
-        build = self.protocol_module().Decoder
-        chosen = self.options(options or {})
-        wanted = getattr(chosen, "decoder_options", None)
-        return cast("Decoder", build(**wanted()) if wanted else build())
+        """Return a fresh decoder; SettingsError if the instrument's `options` are wrong."""
+        self.options(options or {})
+        return cast("Decoder", self.protocol_module().Decoder())
 
     def payload_decoder(self) -> PayloadDecoder:
         """Return a fresh decoder of what comes over a GattLink."""

@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from drivers.model import Instant, InstrumentId, Kind, Measurement
+from drivers.model import Instant, InstrumentId, Measurement
 
 
 class Origin(StrEnum):
@@ -160,11 +160,6 @@ def content_result_id(measurement: Measurement, device: InstrumentId) -> str | N
 def journal_result_id(journal: str, sequence: int) -> str:
     """Return the id of a result named by its place in one journal."""
     return f"{journal}.{sequence}"
-
-
-def kind_of(result: Result) -> Kind:
-    """Return the kind, which is the topic level."""
-    return result.measurement.kind
 
 
 _CANONICAL = msgspec.json.Encoder(order="deterministic")

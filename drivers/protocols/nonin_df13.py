@@ -28,7 +28,6 @@ from drivers.protocols.nonin_control import ETX, NEED_MORE, NeedMore
 HEADER = b"\x00\x02\x00\x0d"
 MIN_DATA = 14
 MAX_DATA = 64  # room to grow; a length hit by noise must not swallow the next records
-MAX_RECORD = 6 + MAX_DATA + 2
 
 HEART_RATE_MISSING = 511
 SPO2_MISSING = 127

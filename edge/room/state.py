@@ -90,11 +90,6 @@ class RoomState(Struct, frozen=True):
         return self.associations.get(association) if association else None
 
 
-def idle_since(state: RoomState) -> Moment | None:
-    """Return the last sign of life in an open association."""
-    return state.last_activity if state.association else None
-
-
 def item_of_result(state: RoomState, result_id: str) -> Item | None:
     """Return the item a result was made of, while it is still in the room."""
     sequence = state.results.get(result_id)
