@@ -58,13 +58,13 @@ $(VENV)/bin/python:
 
 $(RUN): requirements.lock requirements-build.lock pyproject.toml | $(VENV)/bin/python
 	@echo 'Installing vitals-edge into $(VENV) ...'
-	@$(PIP) --require-hashes --only-binary :all: -r requirements.lock -r requirements-build.lock
+	@$(PIP) --require-hashes --no-deps --only-binary :all: -r requirements.lock -r requirements-build.lock
 	@$(PIP) --no-build-isolation --no-deps --editable .
 	@touch $@
 
 $(DEV): requirements-dev.lock $(RUN)
 	@echo 'Installing the tools of development into $(VENV) ...'
-	@$(PIP) --require-hashes --only-binary :all: -r requirements-dev.lock
+	@$(PIP) --require-hashes --no-deps --only-binary :all: -r requirements-dev.lock
 	@touch $@
 
 broker:

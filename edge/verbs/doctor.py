@@ -125,7 +125,7 @@ def _libraries() -> Iterator[Finding]:
         yield Finding(
             Level.WRONG,
             f"libraries missing: {', '.join(missing)}",
-            "pip install --require-hashes -r requirements.lock",
+            "pip install --require-hashes --no-deps -r requirements.lock",
         )
 
 
