@@ -7,18 +7,19 @@ UV_VERSION := 0.13.9
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 RUN := $(VENV)/.installed-run
+DEMO := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-system kills lint format bench fuzz venv lock broker clean
+.PHONY: help demo test test-unit test-system kills lint format bench fuzz venv lock broker bus clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
 	  || sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1: \2/p' $(MAKEFILE_LIST)
 	@echo '  ARGS="..." goes to the command behind demo, test-unit, test-system, kills, bench and fuzz.'
 
-demo: $(RUN) broker ## a whole virtual exam room; ARGS=--once runs one visit and ends
+demo: $(DEMO) broker bus ## a whole virtual exam room; ARGS=--once runs one visit and ends
 	@$(BIN)/vitals-edge demo $(ARGS)
 
 test: test-unit test-system ## unit tests, then tests with real processes
@@ -26,7 +27,7 @@ test: test-unit test-system ## unit tests, then tests with real processes
 test-unit: $(DEV) ## the fast ones, on two cores
 	$(PYTEST) -n 2 -m "not system and not soak and not hardware" $(ARGS)
 
-test-system: $(DEV) broker ## real broker, processes and crashes, one after another
+test-system: $(DEV) broker bus ## real broker, processes and crashes, one after another
 	$(PYTEST) -p no:xdist --timeout 180 -m "system and not soak and not hardware" $(ARGS)
 
 kills: $(DEV) broker ## kill -9 at every fault point, in real processes; ARGS="--runs 200 --seed 7"
@@ -42,7 +43,7 @@ format: $(DEV) ## put the code into the project's shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(DEV) broker ## speed and accuracy, with floors and peers in one run
+bench: $(DEV) broker bus ## speed and accuracy, with floors and peers in one run
 	$(BIN)/python -m benchmarks $(ARGS)
 
 fuzz: $(DEV) ## every decoder, ten minutes; ARGS="--decoder NAME" for one
@@ -62,13 +63,21 @@ $(RUN): requirements.lock requirements-build.lock pyproject.toml | $(VENV)/bin/p
 	@$(PIP) --no-build-isolation --no-deps --editable .
 	@touch $@
 
+$(DEMO): requirements-demo.lock $(RUN)
+	@echo 'Installing the virtual radio of the demo into $(VENV) ...'
+	@$(PIP) --require-hashes --no-deps --only-binary :all: -r requirements-demo.lock
+	@touch $@
+
 $(DEV): requirements-dev.lock $(RUN)
 	@echo 'Installing the tools of development into $(VENV) ...'
 	@$(PIP) --require-hashes --no-deps --only-binary :all: -r requirements-dev.lock
 	@touch $@
 
 broker:
-	@sh .ci/install-mosquitto
+	@sh .ci/install mosquitto
+
+bus:
+	@sh .ci/install dbus-daemon
 
 # uv lives only as long as the locks take; nobody who installs or develops needs it.
 UV_COMPILE = "$$tools/bin/uv" pip compile --quiet --universal --generate-hashes --no-emit-index-url \
@@ -78,8 +87,9 @@ lock: ## pin what pyproject.toml asks for; ARGS=--upgrade takes newer releases
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT \
 	  && $(PYTHON) -m venv "$$tools" \
 	  && "$$tools/bin/pip" install --quiet --disable-pip-version-check uv==$(UV_VERSION) \
-	  && $(UV_COMPILE) pyproject.toml --group dev -o requirements-dev.lock \
+	  && $(UV_COMPILE) pyproject.toml --extra demo --group dev -o requirements-dev.lock \
 	  && $(UV_COMPILE) pyproject.toml -c requirements-dev.lock -o requirements.lock \
+	  && $(UV_COMPILE) pyproject.toml --extra demo -c requirements-dev.lock -o requirements-demo.lock \
 	  && $(UV_COMPILE) --group build -c requirements-dev.lock -o requirements-build.lock
 
 clean: ## remove all that make has made
