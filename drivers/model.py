@@ -188,7 +188,9 @@ class Measurement:
 
     `at` is when its last byte reached the hub. `sequence` is the instrument's own record number,
     `evidence` what else the instrument said (pairs of name and text), `raw` the bytes it was read
-    from, `kept` the durable raw chunks (see `Host.keep`) that it settles.
+    from, `kept` the durable raw chunks (see `Host.keep`) that it settles. `began` is given where
+    the link showed the act from its beginning: nothing of it is earlier. What comes from a memory
+    was not seen to begin, so it has none.
     """
 
     kind: Kind
@@ -200,8 +202,13 @@ class Measurement:
     flags: frozenset[Flag] = frozenset()
     evidence: tuple[tuple[str, str], ...] = ()
     kept: tuple[int, ...] = ()
+    began: Instant | None = None
 
     def __post_init__(self) -> None:
+        if self.began is not None and self.began.mono_ns > self.at.mono_ns:
+            raise ValueError(f"{self.kind}: a measurement that began after it ended")
+        if self.began is not None and Flag.FROM_MEMORY in self.flags:
+            raise ValueError(f"{self.kind}: a stored value that was seen to begin")
         metrics = [reading.metric for reading in self.readings]
         if not metrics:
             raise ValueError(f"{self.kind}: a measurement without readings")

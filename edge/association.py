@@ -12,6 +12,11 @@ STAMPED     its own time, placed on the hub's monotonic clock by its age, widene
 SEQUENCED   a record number higher than one seen in the association: as a change of STICKY
 BLIND       proves nothing
 
+Where the link showed the act from its beginning (`Measurement.began`), no span reaches further
+back. That never helps a value of which nobody knows that it is new: the first one of STICKY and
+SEQUENCED, a BLIND one; nor one of STAMPED whose own time is not surely after that beginning, for
+then it is another act's.
+
 A measurement that carries a device time or says that it comes from memory is judged as STAMPED
 whatever the instrument usually is. What cannot be proven is quarantined, never guessed.
 """
@@ -69,11 +74,12 @@ def span_of(event: Measured) -> Verdict:
     """Return when the measurement can have been made, or why that cannot be known."""
     match judged_as(event):
         case Memory.LIVE:
-            return Span(_earlier(event.at, event.settle_s), event.at)
+            return Span(_start(event, _earlier(event.at, event.settle_s)), event.at)
         case Memory.STICKY | Memory.SEQUENCED:
             if event.unchanged_until is None:
                 return FIRST_SEEN
-            return Span(_earlier(event.unchanged_until, event.settle_s), event.at)
+            start = _earlier(event.unchanged_until, event.settle_s)
+            return Span(_start(event, start), event.at)
         case Memory.STAMPED:
             return _stamped(event)
         case Memory.BLIND:
@@ -107,9 +113,22 @@ def _stamped(event: Measured) -> Verdict:
     slack = time.age_error_s + time.resolution_s
     if time.age_s + slack < 0:
         return FROM_THE_FUTURE
-    start = _earlier(event.at, time.age_s + slack + event.settle_s)
+    stamped = _earlier(event.at, time.age_s + slack)
+    start = _earlier(stamped, event.settle_s)
+    if event.measurement.began is not None and event.measurement.began.mono_ns <= stamped.mono_ns:
+        start = _start(event, start)
     end = _earlier(event.at, max(0.0, time.age_s - slack))
     return Span(start, end)
+
+
+def _start(event: Measured, earliest: Moment) -> Moment:
+    """Return when the act can have begun at the earliest: it may have been seen to begin."""
+    began = event.measurement.began
+    if began is None:
+        return earliest
+    seen = Moment.of(began, event.at.era)
+    since = _since(earliest, seen)
+    return seen if since is not None and since > 0 else earliest
 
 
 def _earlier(moment: Moment, seconds: float) -> Moment:

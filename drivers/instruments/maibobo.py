@@ -4,13 +4,17 @@ The kiosk is started by its own button and sends by itself; where `identify` is 
 opens the connection first, as the programs it comes with do. It is never started from here.
 
 Live      a result comes when the measurement ends; its clock is evidence, not the value's time. One
-          that comes again byte for byte is counted and not taken
+          that comes again byte for byte is counted and not taken. The pressure in the cuff shows
+          when it began
 Failed    an error, with its words where they are known
 """
+
+from dataclasses import replace
 
 import msgspec
 
 from drivers.contract import ByteLink, Emit, Host, Write
+from drivers.inflation import Inflation
 from drivers.model import (
     Flag,
     Instant,
@@ -25,6 +29,7 @@ from drivers.model import (
 from drivers.plausibility import pressures, reading
 from drivers.protocols.maibobo import (
     CONNECT,
+    CUFF_PRESSURE,
     ERROR,
     ERRORS,
     RESULT,
@@ -54,6 +59,7 @@ class Maibobo:
         self._host = host
         self._last = b""
         self._identified = False
+        self._inflation = Inflation()
 
     async def run(self, link: ByteLink, emit: Emit) -> None:
         """Open the connection where granted, and decode until the link is lost."""
@@ -76,7 +82,10 @@ class Maibobo:
         if not self._identified:
             self._host.identify(InstrumentId(DRIVER))
             self._identified = True
+        if frame.code == CUFF_PRESSURE and frame.data:
+            self._inflation.saw(float(int.from_bytes(frame.data, "big")), at)
         if frame.code == ERROR and frame.data:
+            self._inflation = Inflation()
             return failure(frame, at)
         if frame.code != RESULT or len(frame.data) != RESULT_BYTES:
             return None
@@ -84,7 +93,8 @@ class Maibobo:
             self._host.count("results_repeated")
             return None
         self._last = frame.raw
-        return measurement(frame, at)
+        told = measurement(frame, at)
+        return replace(told, began=self._inflation.result(told.readings, at.mono_ns))
 
 
 def measurement(frame: Frame, at: Instant) -> Measurement:

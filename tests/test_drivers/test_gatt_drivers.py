@@ -296,6 +296,71 @@ def test_kept_bytes_of_two_sessions_with_another_clock_place_nothing_by_the_wron
     assert measurement.device_time.age_s is None
 
 
+# --- when it began
+
+
+def cuff_session(*said):
+    """Run a session with a clock at 08:00:05 in which these are sent, a second apart."""
+
+    async def talk(clock, link):
+        for channel, payload in said:
+            bench.peripheral.say(channel, payload)
+            await clock.sleep(1)
+            link.carry()
+        await clock.sleep(1)
+
+    bench = Bench(CUFF, Scripted({"2a2b": CLOCK}))
+    bench.begin = bench.clock.now()
+    return bench.run(talk)
+
+
+def filling(*pressures):
+    return [("2a36", f"00 {mmhg:02x}00 0000 0000") for mmhg in pressures]
+
+
+FRESH = ("2a35", f"02 {PRESSURE} ea07 01 05 08 00 0b")  # 08:00:11, six seconds after the clock read
+STORED = ("2a35", f"02 {PRESSURE} ea07 01 05 07 30 00")
+
+
+def test_a_pressure_whose_cuff_was_seen_to_fill_began_when_the_pump_did():
+    bench = cuff_session(*filling(15, 90, 150, 120, 80), FRESH)
+    (measurement,) = bench.measurements
+    before_s = (measurement.began.mono_ns - bench.begin.mono_ns) / 10**9
+    assert before_s == pytest.approx(-15 / 3)  # seen at once; no pump makes less than 3 mmHg in one
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        filling(150, 120, 80, 40, 20),  # heard in the middle
+        filling(30, 25, 20, 15, 10),  # heard at the end
+        filling(15, 30, 40, 50, 60),  # not as far as the mean pressure: another's
+        [("2a36", "00 ff07 0000 0000"), *filling(90, 150, 80)],  # the first is no number
+        [],
+    ],
+)
+def test_a_pressure_whose_cuff_was_not_seen_to_fill_has_no_beginning(seen):
+    (measurement,) = cuff_session(*seen, FRESH).measurements
+    assert measurement.began is None
+
+
+def test_a_stored_pressure_sent_while_the_cuff_works_does_not_take_the_beginning():
+    bench = cuff_session(*filling(15, 90, 150), STORED, *filling(80), FRESH)
+    assert [m.began is None for m in bench.measurements] == [True, False]
+
+
+def test_a_pressure_without_a_time_has_no_beginning_whatever_was_seen():
+    (measurement,) = cuff_session(*filling(15, 90, 150), ("2a35", f"00 {PRESSURE}")).measurements
+    assert measurement.began is None
+    assert Flag.FROM_MEMORY in measurement.flags
+
+
+def test_a_beginning_is_used_once():
+    second = ("2a35", f"02 {PRESSURE} ea07 01 05 08 00 0c")
+    bench = cuff_session(*filling(15, 90, 150, 120, 80), FRESH, second)
+    assert [m.began is None for m in bench.measurements] == [False, True]
+
+
 # --- nothing is doubled
 
 

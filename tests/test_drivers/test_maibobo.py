@@ -119,6 +119,29 @@ def test_the_cuffs_pressure_is_no_measurement():
     assert (items, host.identified) == ([], [InstrumentId("maibobo")])
 
 
+def in_cuff(*pressures):
+    return b"".join(encode(Frame(5, mmhg.to_bytes(2, "big"))) for mmhg in pressures)
+
+
+@pytest.mark.parametrize(
+    ("seen", "proven"),
+    [
+        ((0, 90, 170, 60), True),
+        ((170, 120, 60, 20), False),  # heard in the middle
+        ((30, 20, 10), False),  # heard at the end
+        ((), False),
+    ],
+)
+def test_a_result_whose_cuff_was_seen_to_fill_has_a_beginning(seen, proven):
+    _, _, (item,) = session(in_cuff(*seen) + encode(result()))
+    assert (item.began is not None) is proven
+
+
+def test_after_an_error_the_next_measurement_begins_anew():
+    sent = in_cuff(0, 90) + encode(Frame(7, b"\x06")) + in_cuff(120, 60) + encode(result())
+    assert [item.began for item in session(sent)[2]] == [None, None]
+
+
 def test_the_connection_is_opened_once_where_granted():
     assert session(granted=ASKED, hear=VirtualMaibobo(1).hear)[1].written == [
         (Write.IDENTIFY, command(CONNECT))

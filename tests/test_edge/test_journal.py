@@ -66,9 +66,10 @@ measurements = st.builds(
     device_time=st.none()
     | st.builds(DeviceTime, st.datetimes(), st.floats(0.001, 3600), st.none() | finite),
     sequence=st.none() | st.integers(0, 2**32),
-    flags=st.frozensets(st.sampled_from(Flag)),
+    flags=st.frozensets(st.sampled_from([flag for flag in Flag if flag is not Flag.FROM_MEMORY])),
     evidence=st.lists(st.tuples(st.text(), st.text()), max_size=2).map(tuple),
     kept=st.lists(st.integers(1, 2**32), max_size=3).map(tuple),
+    began=st.none() | st.just(Instant(0, 0, trusted=True)),
 )
 events = st.one_of(
     st.builds(ClockTrusted, at=moments),
@@ -161,9 +162,27 @@ def test_the_bytes_of_an_event_are_those_that_old_journals_hold():
         b'"value":null,"unit":"mm[Hg]","status":"failed"}],"at":{"wall_ns":7,"mono_ns":8,'
         b'"trusted":false},"raw":"AP8=","device_time":{"local":"2026-01-02T03:04:05",'
         b'"resolution_s":1.0,"age_s":0.5,"age_error_s":0.0,"offset_s":null},"sequence":17,"flags":['
-        b'"alarm","body-movement"],"evidence":[["cuff","large"]],"kept":[3]},"memory":"stamped",'
-        b'"settle_s":60.0,"origin":"measured","method":"","unchanged_until":null}'
+        b'"alarm","body-movement"],"evidence":[["cuff","large"]],"kept":[3],"began":null},'
+        b'"memory":"stamped","settle_s":60.0,"origin":"measured","method":"",'
+        b'"unchanged_until":null}'
     )
+
+
+def test_a_measurement_written_before_beginnings_were_known_is_read_without_one():
+    event = Measured(
+        at=AT,
+        instrument="cuff",
+        identity=InstrumentId("and-tm2655"),
+        measurement=Measurement(
+            Kind.BLOOD_PRESSURE,
+            (Reading(Metric.SYSTOLIC, 121.0, Unit.MMHG),),
+            Instant(7, 8, trusted=False),
+            b"",
+        ),
+        memory=Memory.STAMPED,
+        settle_s=60.0,
+    )
+    assert decode(encode(event).replace(b',"began":null', b""), 1) == event
 
 
 def test_the_hashes_of_a_journal_are_those_that_old_journals_hold():

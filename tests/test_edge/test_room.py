@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from drivers.model import (
     DeviceTime,
+    Flag,
     Instant,
     InstrumentId,
     Kind,
@@ -118,6 +120,58 @@ def test_with_nobody_identified_a_value_is_held():
 
 def test_a_value_that_may_have_begun_before_the_patient_came_is_quarantined():
     assert only_item(room(opened(100), measured(104))).state is ItemState.QUARANTINED
+
+
+def seen_to_begin(at, began, **more):
+    return measurement(at=at, began=Instant(began * NS, began * NS, trusted=True), **more)
+
+
+def test_a_measurement_that_was_seen_to_begin_in_the_visit_is_offered_however_long_it_may_take():
+    cuff = measured(140, settle_s=180, measurement=seen_to_begin(140, 110))
+    assert only_item(room(opened(100), cuff)).state is ItemState.ACCEPTED
+
+
+def test_a_measurement_that_was_seen_to_begin_before_the_patient_came_is_quarantined():
+    cuff = measured(140, settle_s=180, measurement=seen_to_begin(140, 90))
+    assert only_item(room(opened(100), cuff)).state is ItemState.QUARANTINED
+
+
+def test_a_beginning_seen_long_ago_does_not_widen_what_a_measurement_can_span():
+    cuff = measured(300, settle_s=180, measurement=seen_to_begin(300, 90))
+    assert only_item(room(opened(100), cuff)).state is ItemState.ACCEPTED
+
+
+@pytest.mark.parametrize(("age_s", "state"), [(2.0, "accepted"), (60.0, "quarantined")])
+def test_a_beginning_counts_for_a_stored_value_only_if_that_is_surely_later(age_s, state):
+    local = datetime(2026, 1, 1, 9)  # noqa: DTZ001 - no zone
+    time = DeviceTime(local, 1.0, age_s, 1.0)
+    cuff = seen_to_begin(140, 110, device_time=time)
+    event = measured(140, Memory.STAMPED, settle_s=180, measurement=cuff)
+    assert only_item(room(opened(100), event)).state == state
+
+
+@pytest.mark.parametrize("memory", [Memory.STICKY, Memory.SEQUENCED, Memory.BLIND])
+def test_a_beginning_makes_no_value_new_that_may_be_old(memory):
+    event = measured(140, memory, measurement=seen_to_begin(140, 110))
+    assert only_item(room(opened(100), event)).state is ItemState.QUARANTINED
+
+
+def test_a_change_that_was_seen_to_begin_in_the_visit_is_offered():
+    said = seen_to_begin(140, 110)
+    event = measured(
+        140, Memory.STICKY, settle_s=180, unchanged_until=moment(109), measurement=said
+    )
+    assert only_item(room(opened(100), event)).state is ItemState.ACCEPTED
+
+
+def test_a_measurement_cannot_begin_after_it_ended():
+    with pytest.raises(ValueError, match="began after it ended"):
+        seen_to_begin(140, 141)
+
+
+def test_what_comes_from_a_memory_was_not_seen_to_begin():
+    with pytest.raises(ValueError, match="seen to begin"):
+        seen_to_begin(140, 110, flags=frozenset({Flag.FROM_MEMORY}))
 
 
 def test_bytes_read_again_after_a_crash_are_no_second_value_though_the_instrument_has_no_name_yet():
@@ -360,6 +414,7 @@ def test_the_content_hash_tells_patients_values_and_withdrawals_apart():
 
 fractions = st.floats(0, 1)
 people = st.sampled_from(["", "Practitioner/1"])
+leads = st.none() | st.sampled_from([0.0, 5.0, 500.0])  # how much too early a beginning is proven
 EVER_AGO_S = 100_000.0
 REBOOT_S = 60.0
 ROUNDING_S = 1e-5
@@ -492,18 +547,29 @@ class AnyCourseOfEvents(RuleBasedStateMachine):
     # -- the instruments
 
     def measure(self, memory, ended, settle, fraction, **more):
-        serial = more.pop("serial", None)
-        event = measured(0.0, memory, settle_s=settle, serial=serial, moment=self.now(), **more)
-        sequence = self.happen(event)
-        self.acts[sequence] = (ended - fraction * settle, ended)
+        serial, lead = more.pop("serial", None), more.pop("lead", None)
+        began = ended - fraction * settle
+        said = more.pop("measurement", None) or measurement()
+        if lead is not None:  # the link showed it begin, and nothing of it was earlier than that
+            said = self.seen_from(said, began - lead)
+        event = measured(
+            0.0, memory, settle_s=settle, serial=serial, moment=self.now(), measurement=said, **more
+        )
+        self.acts[self.happen(event)] = (began, ended)
+
+    def seen_from(self, said, true_s):
+        now, back = self.now(), round((self.true_s - true_s) * NS)
+        at = Instant(now.wall_ns, now.mono_ns, now.trusted)
+        return replace(said, at=at, began=Instant(at.wall_ns - back, at.mono_ns - back, at.trusted))
 
     @rule(
         settle=st.sampled_from([0.0, 10.0, 200.0]),
         fraction=fractions,
         origin=st.sampled_from([Origin.MEASURED, Origin.MEASURED, Origin.DERIVED]),
+        lead=leads,
     )
-    def a_live_instrument_measures(self, settle, fraction, origin):
-        self.measure(Memory.LIVE, self.true_s, settle, fraction, origin=origin)
+    def a_live_instrument_measures(self, settle, fraction, origin, lead):
+        self.measure(Memory.LIVE, self.true_s, settle, fraction, origin=origin, lead=lead)
 
     @rule(
         memory=st.sampled_from([Memory.STICKY, Memory.SEQUENCED]),
@@ -512,9 +578,10 @@ class AnyCourseOfEvents(RuleBasedStateMachine):
         value=st.sampled_from([95.0, 97.0]),
         fraction=fractions,
         when=fractions,
+        lead=leads,
     )
-    def a_repeating_instrument_shows_a_change(
-        self, memory, settle, seen_ago, value, fraction, when
+    def a_repeating_instrument_shows_a_change(  # noqa: PLR0913, PLR0917 - hypothesis draws each
+        self, memory, settle, seen_ago, value, fraction, when, lead
     ):
         seen_ago = min(seen_ago, self.true_s - self.booted_s)
         now, back = self.now(), round(seen_ago * NS)
@@ -526,6 +593,7 @@ class AnyCourseOfEvents(RuleBasedStateMachine):
             settle,
             fraction,
             unchanged_until=before,
+            lead=lead,
             measurement=measurement(value, sequence=1 if memory is Memory.SEQUENCED else None),
         )
 
@@ -541,15 +609,20 @@ class AnyCourseOfEvents(RuleBasedStateMachine):
         fraction=fractions,
         compared=st.booleans(),
         serial=st.none() | st.sampled_from(["501", "502"]),
+        lead=leads,
+        another=st.none() | fractions,
     )
     def an_instrument_sends_a_stored_value(  # noqa: PLR0913, PLR0917 - hypothesis draws each
-        self, memory, ago, error, wrong, fraction, compared, serial
+        self, memory, ago, error, wrong, fraction, compared, serial, lead, another
     ):
         age = ago + wrong * (error + 1.0)  # off by up to the error and the resolution
         local = datetime(2026, 1, 1, 9, len(self.history) % 60)  # noqa: DTZ001 - no zone
         time = DeviceTime(local, 1.0, age if compared else None, error)
-        stored = measurement(97.0, device_time=time)
-        self.measure(memory, self.true_s - ago, 10.0, fraction, serial=serial, measurement=stored)
+        stored, ended = measurement(97.0, device_time=time), self.true_s - ago
+        if another is not None and ago > 1:  # it is taken for another act, that began later
+            stored, lead = self.seen_from(stored, ended + 0.1 + another * (ago - 1)), None
+        more = {"serial": serial, "measurement": stored, "lead": lead}
+        self.measure(memory, ended, 10.0, fraction, **more)
 
     # -- the record system
 

@@ -4,7 +4,7 @@ mmHg and kPa are passed on as sent; which of them it is, a flag says and never t
 bit counts only if the cuff says that it can set it, where it says what it can. A pulse outside the
 range that the cuff can measure is no value, whatever number is sent with it. Mean 0 is how many
 cuffs say that they measure none. The pressure in the cuff while it measures is nobody's blood
-pressure: it is told once, as a state.
+pressure: it is told once, as a state, and can prove when the measurement began.
 
 Of the enhanced form's two times only the one shown to people is on the clock that can be read.
 """
@@ -12,7 +12,9 @@ Of the enhanced form's two times only the one shown to people is on the clock th
 from datetime import datetime
 
 from drivers import plausibility
+from drivers.inflation import mmhg
 from drivers.instruments.gatt.meaning import (
+    InCuff,
     Meaning,
     Said,
     evidence_of,
@@ -32,7 +34,7 @@ from drivers.protocols.gatt.blood_pressure import (
 )
 from drivers.protocols.gatt.characteristics import Frame
 from drivers.protocols.gatt.enhanced_blood_pressure import EnhancedBloodPressure
-from drivers.protocols.gatt.medical_float import MedicalFloat
+from drivers.protocols.gatt.medical_float import MedicalFloat, Special
 
 CUFF_PRESSURES = (characteristics.CUFF_PRESSURE, characteristics.ENHANCED_CUFF_PRESSURE)
 
@@ -80,7 +82,7 @@ class Cuff:
             return None
         if channel in CUFF_PRESSURES:
             was, self._measures = self._measures, True
-            return None if was else "the cuff is measuring"
+            return InCuff(_in_cuff(frame), None if was else "the cuff is measuring")
         self._measures = False
         return self._meaning(frame)
 
@@ -119,6 +121,13 @@ class Cuff:
             for feature, bits in _NEEDS:
                 meant = meant if feature in self._can else meant & ~bits
         return meant
+
+
+def _in_cuff(frame: BloodPressure | EnhancedBloodPressure) -> float | None:
+    """Return the pressure in the cuff: by the profile it stands where systolic does in a result."""
+    if isinstance(frame.systolic, Special):
+        return None
+    return mmhg(frame.systolic.value, Unit.KPA if frame.is_kpa else Unit.MMHG)
 
 
 def _pulse(rate: MedicalFloat, status: CuffStatus) -> Reading:

@@ -6,17 +6,28 @@ from functools import partial
 
 from drivers.contract import Emit, GattLink, Host, Write, channel_name
 from drivers.errors import DeviceMismatch, LinkLost, RequestRefused
+from drivers.inflation import Inflation
 from drivers.instruments.gatt.blood_pressure import Cuff
 from drivers.instruments.gatt.clock import CHANNELS, DeviceClock
 from drivers.instruments.gatt.heart_rate import Belt
 from drivers.instruments.gatt.introduction import ask, introduce
-from drivers.instruments.gatt.meaning import Meaning, Profile
+from drivers.instruments.gatt.meaning import InCuff, Meaning, Profile
 from drivers.instruments.gatt.oximeter import Finger
 from drivers.instruments.gatt.records import Fetch
 from drivers.instruments.gatt.scale import Platform
 from drivers.instruments.gatt.settings import Settings
 from drivers.instruments.gatt.thermometer import Probe
-from drivers.model import Chunk, Flag, Instant, Measurement, Notice, NoticeKind, Skipped
+from drivers.model import (
+    Chunk,
+    DeviceTime,
+    Flag,
+    Instant,
+    Kind,
+    Measurement,
+    Notice,
+    NoticeKind,
+    Skipped,
+)
 from drivers.protocols.gatt import characteristics
 from drivers.protocols.gatt.characteristics import Frame, decode
 from drivers.protocols.gatt.device import Battery
@@ -24,6 +35,7 @@ from drivers.protocols.gatt.fields import Malformed
 from drivers.protocols.gatt.record_access import RecordAccess
 
 LOW_BATTERY_PERCENT = 10
+NS = 1_000_000_000
 
 
 class Instrument:
@@ -69,6 +81,7 @@ class _Session:
         self._context: list[int] = []  # kept: what was read of identity and clock
         self._open: list[_Payload] = []  # of measurements not yet whole
         self._seen: set[tuple[str, bytes]] = set()
+        self._inflation = Inflation()
         self._low_battery = False
 
     async def begin(self) -> None:
@@ -121,6 +134,9 @@ class _Session:
             await self._twice([payload])
             return
         said = self._profile.read(channel, frame)
+        if isinstance(said, InCuff):
+            self._inflation.saw(said.mmhg, chunk.at)
+            said = said.words
         if isinstance(said, Meaning):
             before = [each for each in self._open if said.completes and each.channel == channel]
             self._open = [each for each in self._open if each not in before]
@@ -145,18 +161,29 @@ class _Session:
             return
         at = payloads[-1].chunk.at
         flags = meaning.flags | _of_memory(meaning, again=again)
+        time = self._clock.place(meaning.taken, at) if meaning.taken else None
         await self._emit(
             Measurement(
                 meaning.kind,
                 meaning.readings,
                 at,
                 raw,
-                device_time=self._clock.place(meaning.taken, at) if meaning.taken else None,
+                device_time=time,
                 flags=flags | {Flag.LOW_BATTERY} if self._low_battery else flags,
                 evidence=meaning.evidence,
                 kept=tuple(each.kept for each in payloads if each.kept is not None),
+                began=self._seen_to_begin(meaning, time, at),
             )
         )
+
+    def _seen_to_begin(
+        self, meaning: Meaning, time: DeviceTime | None, at: Instant
+    ) -> Instant | None:
+        """Return when a result was seen to begin: only its own time tells that it is no other's."""
+        if meaning.kind is not Kind.BLOOD_PRESSURE or time is None or time.age_s is None:
+            return None
+        before_s = time.age_s + time.age_error_s + time.resolution_s
+        return self._inflation.result(meaning.readings, at.mono_ns - round(before_s * NS))
 
     async def _twice(self, payloads: Sequence["_Payload"]) -> None:
         """Let go of what was told before."""

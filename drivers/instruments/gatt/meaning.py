@@ -38,8 +38,16 @@ class Meaning:
     completes: bool = False
 
 
-Said: TypeAlias = Meaning | str | None
-"""A meaning, words for people, or nothing yet: it goes on in another payload."""
+@dataclass(frozen=True, slots=True)
+class InCuff:
+    """The pressure in a cuff that measures, None where it is no number, and words for people."""
+
+    mmhg: float | None
+    words: str | None = None
+
+
+Said: TypeAlias = Meaning | InCuff | str | None
+"""A meaning, how far a cuff is, words for people, or nothing yet: it goes on in another payload."""
 
 
 class Profile(Protocol):
