@@ -107,14 +107,17 @@ def channel_name(uuid: str) -> str:
     return name
 
 
+Arrived: TypeAlias = Callable[[Chunk], None]
+
+
 class GattLink(Protocol):
     """An open connection to one Bluetooth LE instrument.
 
     Characteristics go by their `channel_name`. Iteration yields what subscribed characteristics
     send, in the order of arrival and with `Chunk.channel` set, from before `subscribe` has
-    returned; it ends only by raising LinkLost, after all that had arrived. A characteristic is
-    either subscribed or read, never both. RequestRefused is the instrument's no, or that it has no
-    such characteristic; it leaves the link as it was.
+    returned; it ends only by raising LinkLost, after all that had arrived, also when `subscribe`
+    raised. A characteristic is either subscribed or read, never both. RequestRefused is the
+    instrument's no, or that it has no such characteristic; it leaves the link as it was.
     """
 
     @property
@@ -124,8 +127,12 @@ class GattLink(Protocol):
 
     def __aiter__(self) -> AsyncIterator[Chunk]: ...
 
-    async def subscribe(self, channel: str) -> None:
-        """Have notifications or indications of a characteristic sent, or raise LinkLost."""
+    async def subscribe(self, channel: str, arrived: Arrived | None = None) -> None:
+        """Have notifications or indications of a characteristic sent, or raise LinkLost.
+
+        `arrived` is called with each chunk the moment it comes in, before it is yielded: the place
+        to begin to make durable what the instrument will not send again.
+        """
         ...
 
     async def read(self, channel: str) -> Chunk:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, cast
 
-from drivers.contract import ByteLink, Emit, GattLink, Peer, Write
+from drivers.contract import Arrived, ByteLink, Emit, GattLink, Peer, Write
 from drivers.errors import (
     DeviceMismatch,
     LinkError,
@@ -329,8 +329,8 @@ class _HeardGatt:
             self._heard()
             yield chunk
 
-    async def subscribe(self, channel: str) -> None:
-        await self._link.subscribe(channel)
+    async def subscribe(self, channel: str, arrived: Arrived | None = None) -> None:
+        await self._link.subscribe(channel, arrived)
 
     async def read(self, channel: str) -> Chunk:
         chunk = await self._link.read(channel)

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from drivers.contract import Peer, Write
+from drivers.contract import Arrived, Peer, Write
 from drivers.errors import LinkLost, RequestRefused, WriteNotPermitted
 from drivers.model import Chunk, Instant
 
@@ -106,6 +106,7 @@ class MemoryGattLink:
         self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self._begin_ns = (begin or now()).mono_ns
         self._chunks: deque[Chunk] = deque()
+        self._arrived: dict[str, Arrived] = {}
         self._news = asyncio.Event()
         self._lost = False
         self.ended = False
@@ -153,9 +154,11 @@ class MemoryGattLink:
             await self._news.wait()
         return self._chunks.popleft()
 
-    async def subscribe(self, channel: str) -> None:
+    async def subscribe(self, channel: str, arrived: Arrived | None = None) -> None:
         """Subscribe; what is then due comes before this returns, even if the peripheral goes."""
         self._here()
+        if arrived is not None:
+            self._arrived[channel] = arrived
         self._peripheral.subscribe(channel)
         self._here()
 
@@ -198,7 +201,10 @@ class MemoryGattLink:
 
     def _arrive(self, sent: Sent) -> None:
         self.sent.append((sent.channel, sent.data))
-        self._chunks.append(Chunk(sent.data, self._now(), sent.channel))
+        chunk = Chunk(sent.data, self._now(), sent.channel)
+        if sent.channel in self._arrived:
+            self._arrived[sent.channel](chunk)
+        self._chunks.append(chunk)
         self._news.set()
         if sent.is_indication:
             self._peripheral.confirm(sent)
@@ -230,8 +236,8 @@ class KeptGattLink:
             raise LinkLost("the kept bytes end here")
         return self._chunks.popleft()
 
-    async def subscribe(self, channel: str) -> None:
-        """Do nothing: what was sent is here."""
+    async def subscribe(self, channel: str, arrived: Arrived | None = None) -> None:
+        """Do nothing: what was sent is here, and durable."""
 
     async def read(self, channel: str) -> Chunk:
         """Return what was read then."""

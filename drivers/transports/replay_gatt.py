@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 
-from drivers.contract import Clock, Peer, Write, channel_name
+from drivers.contract import Arrived, Clock, Peer, Write, channel_name
 from drivers.errors import LinkLost, ReplayMismatch, RequestRefused, WriteNotPermitted
 from drivers.model import Chunk, Instant
 from drivers.transports.capture_file import Happened, LinkEvent, Received, Recording, Written
@@ -36,6 +36,7 @@ class ReplayGattLink:
         self._lines = deque(recording.lines)
         self._answers: deque[Received] = deque()  # passed over by iteration, not yet asked for
         self._read: set[str] = set()
+        self._arrived: dict[str | None, Arrived] = {}
         self._clock = clock
         self._start = start or clock.now()
         self._granted = granted
@@ -64,14 +65,16 @@ class ReplayGattLink:
                 await self._until(line.at_us)
                 await self._all_written(line.at_us)
                 if isinstance(line, Received):
-                    return self._chunk(line)
+                    return self._come(line)
                 if isinstance(line, Happened) and line.event is LinkEvent.LOST:
                     raise LinkLost("the link was lost here when this was recorded")
         await self._all_written(None)
         raise LinkLost("the recording ends here")
 
-    async def subscribe(self, channel: str) -> None:
-        """Do nothing: what was sent then is sent again."""
+    async def subscribe(self, channel: str, arrived: Arrived | None = None) -> None:
+        """Do nothing but note: what was sent then is sent again."""
+        if arrived is not None:
+            self._arrived[channel] = arrived
 
     async def read(self, channel: str) -> Chunk:
         """Return what was read then, at its time."""
@@ -96,6 +99,12 @@ class ReplayGattLink:
             )
         self._owed -= 1
         self._wrote.set()
+
+    def _come(self, line: Received) -> Chunk:
+        chunk = self._chunk(line)
+        if chunk.channel in self._arrived:
+            self._arrived[chunk.channel](chunk)
+        return chunk
 
     def _chunk(self, line: Received) -> Chunk:
         return Chunk(line.data, self._instant(line.at_us), _name(line) or None)

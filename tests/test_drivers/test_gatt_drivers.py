@@ -189,15 +189,15 @@ def test_values_are_subscribed_to_when_all_else_has_been_read():
     kinds = [asked[0] for asked in peripheral.asked]
     assert kinds == sorted(kinds)
     assert [a for a in peripheral.asked if a[0] == "subscribe"] == [
-        ("subscribe", "2a35"),
         ("subscribe", "2a36"),
+        ("subscribe", "2a35"),
     ]
 
 
 def test_the_enhanced_form_is_listened_to_only_where_the_plain_one_is_missing():
     peripheral = Scripted(has={"2b34", "2b35"})
     Bench(CUFF, peripheral).run()
-    assert [asked[1] for asked in peripheral.asked if asked[0] == "subscribe"] == ["2b34", "2b35"]
+    assert [asked[1] for asked in peripheral.asked if asked[0] == "subscribe"] == ["2b35", "2b34"]
 
 
 # --- nothing is lost
@@ -231,10 +231,11 @@ def test_a_value_sent_before_the_subscription_returned_is_told_although_the_link
     async def talk(clock, link):
         subscribe = link.subscribe
 
-        async def and_gone(channel):
-            await subscribe(channel)
-            link.lose()
-            raise LinkLost("gone before the answer")
+        async def and_gone(channel, arrived=None):
+            await subscribe(channel, arrived)
+            if channel == "2a35":
+                link.lose()
+                raise LinkLost("gone before the answer")
 
         link.subscribe = and_gone
         await clock.sleep(1)
@@ -242,6 +243,29 @@ def test_a_value_sent_before_the_subscription_returned_is_told_although_the_link
     bench = Bench(CUFF, peripheral).run(talk)
     assert [said(m)[Metric.SYSTOLIC] for m in bench.measurements] == [120.0]
     assert bench.host.counts["lost_in_introduction"] == 1
+
+
+def test_what_arrives_while_the_driver_waits_for_something_else_is_durable_all_the_same():
+    peripheral = Scripted()
+    peripheral.when_subscribed = [Sent("2a35", bytes.fromhex(f"00{PRESSURE}"), is_indication=True)]
+    kept = []
+
+    async def talk(clock, link):
+        subscribe = link.subscribe
+
+        async def and_wait(channel, arrived=None):
+            await subscribe(channel, arrived)
+            if channel == "2a35":
+                await clock.sleep(1)
+                kept.extend(bench.host.kept)
+
+        link.subscribe = and_wait
+        await clock.sleep(3)
+
+    bench = Bench(CUFF, peripheral)
+    bench.run(talk)
+    assert [chunk.data.hex() for chunk in kept] == [f"00{PRESSURE}".replace(" ", "")]
+    assert len(bench.measurements) == 1
 
 
 @pytest.mark.parametrize("payload", ["02 7800 5000 5d00 ea07", "00 7800 5000 5d00 01", ""])
@@ -497,6 +521,37 @@ def test_a_clock_that_refuses_to_be_set_stays_the_clock_it_is_compared_by():
     bench.hears("2a35", f"02 {PRESSURE} ea07 01 05 08 3b 1e")
     assert "refuses it" in bench.notices[0][1]
     assert bench.measurements[0].device_time.age_s == pytest.approx(35, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("shows_then", "said"),
+    [
+        ("ea07 01 05 09 00 05 01 00 00", "the clock was not set: it is +3605 s off as before"),
+        (
+            "ea07 01 05 08 10 00 01 00 00",
+            "the clock was +3605 s off; it was set and shows +960 s off",
+        ),
+        (
+            "0000 00 00 00 00 00 00 00 00",
+            "the clock was +3605 s off and was set; it cannot be read back",
+        ),
+    ],
+)
+def test_a_clock_counts_as_set_only_when_it_shows_it(shows_then, said):
+    bench = Bench(CUFF, cuff_with_clock("ea07 01 05 09 00 05 01 00 00", shows_then), SET).run()
+    assert bench.notices == [(NoticeKind.CLOCK, said)]
+
+
+def test_values_go_by_the_clock_as_it_was_where_setting_it_changed_nothing():
+    shows = "ea07 01 05 09 00 05 01 00 00"
+    bench = Bench(CUFF, cuff_with_clock(shows, shows), SET)
+    bench.hears("2a35", f"02 {PRESSURE} ea07 01 05 08 3b 1e")
+    assert bench.measurements[0].device_time.age_s == pytest.approx(35, abs=3)
+
+
+def test_a_clock_that_is_off_and_may_not_be_set_is_told():
+    bench = Bench(CUFF, Scripted({"2a2b": "ea07 01 05 09 00 05 01 00 00"})).run()
+    assert bench.notices == [(NoticeKind.CLOCK, "the clock is +3605 s off")]
 
 
 def test_a_clock_in_the_instruments_own_service_is_set_there():

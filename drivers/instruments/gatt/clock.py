@@ -58,11 +58,13 @@ class DeviceClock:
     async def compare(self, link: GattLink, keep: Keep, tell: Tell) -> None:
         """Read the clock, and set it where that is granted, needed and the hub knows the time."""
         self._is = await self._read(link, keep)
-        if not self._host.may(Write.SET_CLOCK):
-            return
         now = self._host.now()
         was = self._is
         if was is not None and abs(was.offset_s) <= self._settings.clock_tolerance_s:
+            return
+        if not self._host.may(Write.SET_CLOCK):
+            if was is not None:
+                await tell(f"the clock is {was.offset_s:+.0f} s off", now)
             return
         if not now.trusted:
             await tell("the clock was not set: the hub's own cannot be trusted", now)
@@ -72,8 +74,7 @@ class DeviceClock:
             return
         self._was, self._was_set = was, True
         self._is = await self._read(link, keep)
-        off = "showed no time" if was is None else f"was {was.offset_s:+.0f} s off"
-        await tell(f"the clock {off} and is set", now)
+        await tell(self._outcome(was, self._is), now)
 
     def place(self, taken: datetime, at: Instant) -> DeviceTime:
         """Return the time of a value that reached the hub at `at`, with its age where known."""
@@ -114,6 +115,18 @@ class DeviceClock:
             new = self._compared(frame.local, None, chunk.at)
         if old is None or new is None or not _agree(old, new):
             self._was, self._is, self._was_set = old, new, True
+
+    def _outcome(self, was: ClockReading | None, now: ClockReading | None) -> str:
+        """Return what came of setting it, by what it shows now; many confirm what they ignore."""
+        before = "showed no time" if was is None else f"was {was.offset_s:+.0f} s off"
+        if now is None:
+            return f"the clock {before} and was set; it cannot be read back"
+        if abs(now.offset_s) <= now.error_s:
+            return f"the clock {before} and is set"
+        if was is not None and _agree(was, now):
+            self._was_set = False
+            return f"the clock was not set: it is {now.offset_s:+.0f} s off as before"
+        return f"the clock {before}; it was set and shows {now.offset_s:+.0f} s off"
 
     async def _read(self, link: GattLink, keep: Keep) -> ClockReading | None:
         for channel in CHANNELS:

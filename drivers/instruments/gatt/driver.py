@@ -1,10 +1,16 @@
-"""A session with a Bluetooth LE instrument of any profile."""
+"""A session with a Bluetooth LE instrument of any profile.
 
+What is known of it and its settings come first, what it stored last: many a cuff sends and hangs up
+as soon as it is subscribed to. What was stored is made durable from the moment it arrives, whatever
+the session waits for then.
+"""
+
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from drivers.contract import Emit, GattLink, Host, Write, channel_name
+from drivers.contract import Arrived, Emit, GattLink, Host, Write, channel_name
 from drivers.errors import DeviceMismatch, LinkLost, RequestRefused
 from drivers.inflation import Inflation
 from drivers.instruments.gatt.blood_pressure import Cuff
@@ -79,13 +85,14 @@ class _Session:
         self._fetch = Fetch(host, link, partial(self._notice, NoticeKind.REFUSED))
         self._stored = frozenset(channel for each in profile.stored for channel in each)
         self._context: list[int] = []  # kept: what was read of identity and clock
+        self._keeping: dict[int, asyncio.Future[int]] = {}  # arrived, and not yet looked at
         self._open: list[_Payload] = []  # of measurements not yet whole
         self._seen: set[tuple[str, bytes]] = set()
         self._inflation = Inflation()
         self._low_battery = False
 
     async def begin(self) -> None:
-        """Read what there is to know, then subscribe: values first when all is known of them."""
+        """Read what there is to know, then subscribe: last to what may be sent only once."""
         asked = partial(ask, self._link, keep=self._keep_context)
         self._host.identify(await introduce(self._profile.driver, self._link.peer, asked))
         await self._battery(await asked(characteristics.BATTERY))
@@ -94,11 +101,9 @@ class _Session:
             if fact is not None:
                 self._profile.learn(fact)
         await self._clock.compare(self._link, self._keep_context, self._clock_notice)
-        found = [
-            await self._subscribe(channels)
-            for channels in (*self._profile.stored, *self._profile.streamed)
-        ]
-        if not any(found):
+        live = [await self._subscribe(channels) for channels in self._profile.streamed]
+        kept = [await self._subscribe(channels, self._keep) for channels in self._profile.stored]
+        if not any((*live, *kept)):
             raise DeviceMismatch(
                 f"{self._link.peer.address} is no {self._profile.driver}: it has none of the "
                 "characteristics that such an instrument sends"
@@ -109,7 +114,7 @@ class _Session:
     async def take(self, chunk: Chunk) -> None:
         """Take one payload; what may have been stored is made durable before it is looked at."""
         channel = channel_name(chunk.channel or "")
-        kept = await self._host.keep(chunk) if channel in self._stored else None
+        kept = await self._kept(chunk) if channel in self._stored else None
         frame = decode(channel, chunk.data)
         if channel in CHANNELS:
             self._clock.hear(chunk)
@@ -125,6 +130,7 @@ class _Session:
         meaning = self._profile.end()
         if meaning is not None:
             await self._tell(meaning, self._open)
+        await asyncio.gather(*self._keeping.values(), return_exceptions=True)
         for kept in self._context:
             await self._settle(kept)
 
@@ -197,11 +203,18 @@ class _Session:
             await self._emit(Skipped(what.raw))
         await self._settle(kept)
 
-    async def _subscribe(self, channels: Iterable[str]) -> bool:
+    def _keep(self, chunk: Chunk) -> None:
+        self._keeping[id(chunk)] = asyncio.ensure_future(self._host.keep(chunk))
+
+    async def _kept(self, chunk: Chunk) -> int:
+        keeping = self._keeping.pop(id(chunk), None)
+        return await (self._host.keep(chunk) if keeping is None else keeping)
+
+    async def _subscribe(self, channels: Iterable[str], arrived: Arrived | None = None) -> bool:
         """Subscribe to the first of several characteristics that the instrument has."""
         for channel in channels:
             try:
-                await self._link.subscribe(channel)
+                await self._link.subscribe(channel, arrived)
             except RequestRefused:
                 continue
             return True
