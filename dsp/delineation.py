@@ -2,8 +2,8 @@
 
 A beat is measured in the mean of itself and up to four similar neighbours on each side: noise falls
 to a third, and what one beat has for itself stays, since only beats of the same shape are averaged.
-A wave is said to be there when it stands at the same place in most of the beats around: the
-fibrillation waves of one beat do not, nor does noise. `dsp.waves` finds the points themselves.
+QRS complexes are measured at the rate given, P and T, which hold nothing above 20 Hz, at 200 to
+400 Hz. `dsp.waves` finds the points, `dsp.wave_search` decides which P and T there are.
 """
 
 from dataclasses import dataclass
@@ -12,36 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsp.arrays import Floats, Places, checked_leads, checked_peaks, checked_rate
-from dsp.waves import (
-    P_WAVE,
-    T_WAVE,
-    Region,
-    Shape,
-    bridged,
-    contrast,
-    contrast_at,
-    find_peak,
-    qrs_bounds,
-    smoothed,
-    wave_bounds,
-)
+from dsp.wave_search import ABSENT, WITNESSES, Beats, p_and_t
+from dsp.waves import BEFORE_R_S, QUIET_TO_S, qrs_bounds, thinned
 
-ABSENT = -1
 BEFORE_S, AFTER_S = 0.5, 0.75  # around an R peak: the longest PR with its P, the longest QT
+MARGIN_S = 0.06  # of what is cut out around a QRS complex, for the smoothing
+WORKING_HZ = 200.0  # least rate at which P and T are measured
 NEIGHBOURS = 4
 ALIKE = 0.9  # correlation of two QRS complexes, and 0.7 for the ratio of their sizes
 ALIKE_SIZE = 0.7
-WITNESSES = 17  # beats of which the middle one's waves are believed or not
-NORMAL = 1.4826  # standard deviations in a median absolute deviation
 BLOCK = 512  # beats measured at a time
-
-# Where waves are sought: P by seconds before QRS onset, T by sqrt(RR) seconds after R, because QT
-# goes about with the root of RR (Bazett). The second spread is that around the record's own place.
-P_EXPECTED_S, P_SPREADS_S = -0.12, (0.08, 0.05)
-P_EARLIEST_S, P_LATEST_S = 0.30, 0.02
-T_EXPECTED_S, T_SPREADS_S = 0.28, (0.15, 0.08)
-T_LATEST_S, T_AFTER_QRS_S = 0.5, 0.06
-SLOWEST_RR_S = 1.6  # QT hardly lengthens beyond it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,20 +45,6 @@ class Delineation:
     t: Wave
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Setting:
-    """Beats cut out around their R peaks: (leads, beats, columns), R at column `centre`."""
-
-    fs: float
-    centre: int
-    before_s: Floats  # RR interval before each beat, (beats,)
-    after_s: Floats
-
-    def samples(self, seconds: float) -> int:
-        """Return a time in samples."""
-        return round(seconds * self.fs)
-
-
 def delineate(ecg: ArrayLike, fs: float, r_peaks: ArrayLike) -> Delineation:
     """Find where P, QRS and T of each beat begin, peak and end.
 
@@ -91,7 +57,8 @@ def delineate(ecg: ArrayLike, fs: float, r_peaks: ArrayLike) -> Delineation:
         (n,) or (leads, n), real numbers in any unit, unfiltered or high-passed without phase
         distortion; NaN, infinity or beyond 1e100 is a gap. Baseline wander is taken out here.
     fs
-        Sampling rate in Hz, 100 to 2000. Below 200 Hz a bound is no better than a sample.
+        Sampling rate in Hz, 100 to 2000. Below 200 Hz a bound is no better than a sample; P and T
+        are never told more finely than a two hundredth of a second.
     r_peaks
         Sample indices of the beats, strictly increasing, as of `find_r_peaks`.
 
@@ -121,186 +88,141 @@ def delineate(ecg: ArrayLike, fs: float, r_peaks: ArrayLike) -> Delineation:
             first = max(0, begin - WITNESSES)
             beats = peaks[first : begin + BLOCK + WITNESSES]
             own = slice(begin - first, begin - first + BLOCK)
-            for at, lead in enumerate(leads):
-                points[:, at, begin : begin + BLOCK] = _of_lead(lead, rate, beats)[:, own]
+            points[..., begin : begin + BLOCK] = _of_strip(leads, rate, beats)[..., own]
     if np.ndim(ecg) == 1:
         points = points[:, 0]
     return Delineation(p=Wave(*points[:3]), qrs=Wave(*points[3:6]), t=Wave(*points[6:]))
 
 
-def _of_lead(lead: Floats, fs: float, peaks: Places) -> Places:
-    """Return the nine points of each beat of one lead, (9, beats)."""
+def step_of(fs: float) -> int:
+    """Return of how many samples one is kept to measure P and T."""
+    return max(1, int(fs // WORKING_HZ))
+
+
+def _of_strip(leads: Floats, fs: float, peaks: Places) -> Places:
+    """Return the nine points of each beat, (9, leads, beats), from what lies around the beats."""
     begin = max(0, int(peaks[0]) - round(2 * AFTER_S * fs))
-    end = int(peaks[-1]) + round(2 * AFTER_S * fs)
-    gaps = np.isnan(lead[begin:end])
-    if gaps.all():
-        return np.full((9, peaks.size), ABSENT, dtype=np.intp)
-    strip, beats = lead[begin:end], peaks - begin
+    strips, beats = leads[:, begin : int(peaks[-1]) + round(2 * AFTER_S * fs)], peaks - begin
+    gaps = np.isnan(strips)
+    live = ~gaps.all(axis=1)
+    points = np.full((9, len(leads), peaks.size), ABSENT, dtype=np.intp)
     if gaps.any():
-        there = np.flatnonzero(~gaps)
-        strip = np.interp(np.arange(strip.size), there, strip[there])
-    span = np.ptp(strip)
-    if span == 0:
-        return np.full((9, peaks.size), ABSENT, dtype=np.intp)
-    strip = (strip - strip[0]) / span  # so that no scale overflows or vanishes
+        strips = np.stack([_filled(strip, gap) for strip, gap in zip(strips, gaps, strict=True)])
+    live &= np.ptp(strips, axis=1) > 0
+    if not live.any():
+        return points
+    strips, gaps = strips[live], gaps[live]
+    # So that no scale overflows or vanishes.
+    strips = (strips - strips[:, :1]) / np.ptp(strips, axis=1, keepdims=True)
+    found = _found(strips, fs, beats)
+    whole = (found >= 0) & _whole(found, gaps)
+    points[:, live] = np.where(whole, found + begin, ABSENT)
+    return points
+
+
+def _found(strips: Floats, fs: float, beats: Places) -> Places:
+    """Return the nine points of each beat of strips without gaps, (9, leads, beats)."""
+    before = round((BEFORE_R_S + MARGIN_S) * fs)
+    rows = _cut(strips, beats, np.arange(-before, round((QUIET_TO_S + MARGIN_S) * fs) + 1))
+    alike = _alike(rows[..., before - round(0.10 * fs) : before + round(0.12 * fs)])
+    onset, offset = qrs_bounds(_shared(rows, alike), before, fs)
+    onset, offset = onset + beats - before, offset + beats - before
+    step = step_of(fs)
+    thin, places, rate = thinned(strips, step), np.round(beats / step).astype(np.intp), fs / step
+    thin = thin - _levels(thin, onset / step, rate)
+    centre = round(BEFORE_S * rate)
+    own = _cut(thin, places, np.arange(-centre, round(AFTER_S * rate) + 1))
     rr = np.diff(beats) / fs
-    usual = float(np.median(rr)) if rr.size else 1.0
-    setting = Setting(
-        fs, round(BEFORE_S * fs), np.concatenate([[usual], rr]), np.concatenate([rr, [usual]])
-    )
-    columns = beats[:, np.newaxis] + np.arange(-setting.centre, setting.samples(AFTER_S) + 1)
-    columns = np.clip(columns, 0, strip.size - 1)
-    onset, _ = qrs_bounds(_shared(strip[columns], setting), setting.centre, fs)
-    strip = strip - _level(strip, beats + onset - setting.centre, fs)
-    rows = strip[columns]
-    found = waves_of(_shared(rows, setting), rows, setting)
-    points = found + (beats - setting.centre)
-    return np.where((found >= 0) & _whole(points, gaps), points + begin, ABSENT)
-
-
-def _level(strip: Floats, onsets: Places, fs: float) -> Floats:
-    """Return the wander: a line from PQ level to PQ level, the mean of 16 ms before each QRS."""
-    sums = np.concatenate([[0.0], np.cumsum(strip)])
-    ends = np.clip(onsets - round(0.004 * fs), 1, strip.size)
-    begins = np.clip(ends - max(1, round(0.016 * fs)), 0, strip.size - 1)
-    levels = (sums[ends] - sums[begins]) / np.maximum(1, ends - begins)
-    return np.asarray(np.interp(np.arange(strip.size), onsets, levels))
-
-
-def _shared(rows: Floats, setting: Setting) -> Floats:
-    """Return each row as the mean of itself and its similar neighbours."""
-    qrs = rows[:, setting.centre - setting.samples(0.10) : setting.centre + setting.samples(0.12)]
-    qrs = qrs - qrs.mean(axis=1, keepdims=True)
-    norm = np.sqrt((qrs * qrs).sum(axis=1)) + 1e-30
-    total, count = rows.copy(), np.ones(len(rows))
-    for apart in range(1, min(NEIGHBOURS, len(rows) - 1) + 1):
-        small = np.minimum(norm[apart:], norm[:-apart])
-        large = np.maximum(norm[apart:], norm[:-apart])
-        likeness = (qrs[apart:] * qrs[:-apart]).sum(axis=1) / (small * large)
-        alike = (likeness > ALIKE) & (small > ALIKE_SIZE * large)
-        total[apart:] += alike[:, np.newaxis] * rows[:-apart]
-        total[:-apart] += alike[:, np.newaxis] * rows[apart:]
-        count[apart:] += alike
-        count[:-apart] += alike
-    mean: Floats = total / count[:, np.newaxis]
-    return mean
-
-
-def waves_of(rows: Floats, own: Floats, setting: Setting) -> Places:
-    """Return the nine points of each mean beat, (9, rows), as columns; ABSENT where none.
-
-    `rows` is (rows, columns). `own` are the beats that witness: (rows, columns) where each row has
-    one, of consecutive beats, or (rows, beats, columns) where each row is the mean of all of them.
-    """
-    onset, offset = qrs_bounds(rows, setting.centre, setting.fs)
-    bare = bridged(rows, onset, offset, setting.fs)
-    t = _t_waves(bare, offset, setting)
-    ends = t[2] if own.ndim > rows.ndim else np.concatenate([t[2, :1], t[2, :-1]])
-    t_before = ends - (setting.before_s * setting.fs).astype(np.intp)
-    p = _p_waves(bare, onset, t_before, setting)
-    onsets, offsets = onset, offset
-    if own.ndim > rows.ndim:
-        onsets, offsets = (
-            np.broadcast_to(b[:, np.newaxis], own.shape[:-1]) for b in (onset, offset)
+    usual = np.median(rr, keepdims=True) if rr.size else np.ones(1)
+    shift = places - centre
+    bounds = [np.round(bound / step).astype(np.intp) - shift for bound in (onset, offset)]
+    waves = p_and_t(
+        Beats(
+            rows=_shared(own, alike),
+            own=own,
+            onset=bounds[0],
+            offset=bounds[1],
+            fs=rate,
+            centre=centre,
+            before_s=np.concatenate([usual, rr]),
+            after_s=np.concatenate([rr, usual]),
         )
-    bare = bridged(own, onsets, offsets, setting.fs)
-    for wave, shape, anchor in (
-        (p, P_WAVE, onset),
-        (t, T_WAVE, np.full_like(onset, setting.centre)),
-    ):
-        there = _believed(bare, wave[1], anchor, setting, shape)
-        there &= (wave[0] < wave[1]) & (wave[1] < wave[2])
-        wave[:, ~there] = ABSENT
-    qrs = np.stack([onset, np.full_like(onset, setting.centre), offset])
-    qrs[:, (onset == setting.centre) | (offset == setting.centre)] = ABSENT
+    )
+    p, t = (np.where(wave >= 0, (wave + shift) * step, ABSENT) for wave in waves)
+    middle = np.broadcast_to(beats, onset.shape)
+    qrs = np.stack([onset, middle, offset])
+    qrs[:, (onset == middle) | (offset == middle)] = ABSENT
     return np.concatenate([p, qrs, t])
 
 
-def _t_waves(bare: Floats, qrs_end: Places, setting: Setting) -> Places:
-    """Return onset, peak and offset of the T wave of each row, whether believed or not."""
-    fs, centre, last = setting.fs, setting.centre, bare.shape[-1] - 2
-    root = np.sqrt(np.minimum(setting.after_s, SLOWEST_RR_S))
-    latest = centre + np.minimum(T_LATEST_S * root, 0.7 * setting.after_s) * fs
-    first = qrs_end + setting.samples(T_AFTER_QRS_S)
-    smooth = smoothed(bare, T_WAVE.smoothing_s * fs)
-    stands_out = contrast(smooth, fs, T_WAVE)
-    expected = np.full(len(bare), T_EXPECTED_S)
-    rough, height = first, np.zeros(len(bare))
-    for spread in T_SPREADS_S:
-        region = Region(
-            first,
-            np.minimum(latest.astype(np.intp), last),
-            centre + expected * root * fs,
-            spread * root * fs,
-        )
-        rough, height = find_peak(stands_out, region, T_WAVE)
-        if (rough >= 0).any():
-            expected[:] = np.median(((rough - centre) / fs / root)[rough >= 0])
-    next_p = centre + ((setting.after_s - 0.12) * fs).astype(np.intp)
-    end = np.minimum(np.maximum(next_p, rough + setting.samples(T_WAVE.reach_s)), last + 1)
-    bounds = wave_bounds(smooth, np.maximum(rough, 0), height, (qrs_end, end), fs, T_WAVE)
-    return np.where(rough >= 0, np.stack(bounds), ABSENT)
+def _filled(strip: Floats, gap: NDArray[np.bool_]) -> Floats:
+    """Return a strip with lines across its gaps, zero where there is nothing else."""
+    there = np.flatnonzero(~gap)
+    if there.size == 0:
+        return np.zeros_like(strip)
+    return np.asarray(np.interp(np.arange(strip.size), there, strip[there]))
 
 
-def _p_waves(bare: Floats, qrs_onset: Places, t_before: Places, setting: Setting) -> Places:
-    """Return onset, peak and offset of the P wave of each row, whether believed or not."""
-    fs, samples = setting.fs, setting.samples
-    smooth = smoothed(bare, P_WAVE.smoothing_s * fs)
-    stands_out = contrast(smooth, fs, P_WAVE)
-    halfway = setting.centre - (0.6 * setting.before_s * fs).astype(np.intp)
-    t_over = np.minimum(t_before + samples(0.02), qrs_onset - samples(0.10))
-    first = np.maximum.reduce([qrs_onset - samples(P_EARLIEST_S), halfway, t_over])
-    last = qrs_onset - samples(P_LATEST_S)
-    expected = np.full(len(bare), P_EXPECTED_S * fs)
-    rough, height = first, np.zeros(len(bare))
-    for spread in P_SPREADS_S:
-        spreads = np.full(len(bare), spread * fs)
-        rough, height = find_peak(
-            stands_out, Region(first, last, qrs_onset + expected, spreads), P_WAVE
-        )
-        if (rough >= 0).any():
-            expected[:] = np.median((rough - qrs_onset)[rough >= 0])
-    limits = (np.zeros_like(qrs_onset), qrs_onset)
-    bounds = wave_bounds(smooth, np.maximum(rough, 0), height, limits, fs, P_WAVE)
-    return np.where(rough >= 0, np.stack(bounds), ABSENT)
+def _cut(strips: Floats, beats: Places, span: Places) -> Floats:
+    """Return (leads, beats, columns) around the beats, the strip's ends continued level."""
+    columns = np.clip(beats[:, np.newaxis] + span, 0, strips.shape[1] - 1)
+    rows: Floats = strips[:, columns]
+    return rows
 
 
-def _believed(
-    bare: Floats, peaks: Places, anchor: Places, setting: Setting, shape: Shape
-) -> NDArray[np.bool_]:
-    """Say of each row whether its wave stands, the same, in the beats that witness for it.
+def _levels(strips: Floats, onsets: Floats, fs: float) -> Floats:
+    """Return the wander: a line from PQ level to PQ level, the mean of 16 ms before each QRS."""
+    samples = strips.shape[1]
+    sums = np.cumsum(np.pad(strips, ((0, 0), (1, 0))), axis=1)
+    ends = np.clip(np.round(onsets - 0.004 * fs).astype(np.intp), 1, samples)
+    begins = np.clip(ends - max(1, round(0.016 * fs)), 0, samples - 1)
+    inside = np.take_along_axis(sums, ends, 1) - np.take_along_axis(sums, begins, 1)
+    levels = inside / np.maximum(1, ends - begins)
+    places = np.arange(samples)
+    return np.stack([np.interp(places, *knots) for knots in zip(onsets, levels, strict=True)])
 
-    Noise and fibrillation give a place of the cycle a value that scatters about nothing; a wave
-    gives it one that is larger than its scatter.
+
+def _alike(qrs: Floats) -> Floats:
+    """Return for each distance whether a beat and the one so far behind look alike, as 1 or 0.
+
+    (distances, leads, beats), the last ones of each distance unused.
     """
-    found = peaks >= 0
-    if bare.ndim > 2:
-        seen = contrast_at(
-            bare, np.broadcast_to(peaks[:, np.newaxis], bare.shape[:2]), setting.fs, shape
-        )
-        middle = np.median(seen, axis=1)
-        scatter = np.median(np.abs(seen - middle[:, np.newaxis]), axis=1)
-        return found & (np.abs(middle) > shape.coherence * NORMAL * scatter)
-    if not found.any():
-        return found
-    usual = anchor + round(float(np.median((peaks - anchor)[found])))
-    seen = np.pad(contrast_at(bare, usual, setting.fs, shape), WITNESSES // 2, mode="symmetric")
-    around = np.lib.stride_tricks.sliding_window_view(seen, WITNESSES)
-    middle = np.median(around, axis=1)
-    scatter = np.median(np.abs(around - middle[:, np.newaxis]), axis=1)
-    own = contrast_at(bare, np.maximum(peaks, 0), setting.fs, shape) * np.sign(middle)
-    middle = np.abs(middle)
-    return found & (middle > shape.coherence * NORMAL * scatter) & (own > shape.own_share * middle)
+    beats = qrs.shape[1]
+    qrs = qrs - qrs.mean(axis=-1, keepdims=True)
+    power = np.einsum("lbc,lbc->lb", qrs, qrs)
+    norm = np.sqrt(power) + 1e-30
+    alike = np.zeros((min(NEIGHBOURS, beats - 1), *norm.shape))
+    for apart, marked in enumerate(alike, 1):
+        small = np.minimum(norm[:, apart:], norm[:, :-apart])
+        large = np.maximum(norm[:, apart:], norm[:, :-apart])
+        likeness = np.einsum("lbc,lbc->lb", qrs[:, apart:], qrs[:, :-apart]) / (small * large)
+        marked[:, :-apart] = (likeness > ALIKE) & (small > ALIKE_SIZE * large)
+    return alike
+
+
+def _shared(rows: Floats, alike: Floats) -> Floats:
+    """Return each row as the mean of itself and its similar neighbours."""
+    total, count = rows.copy(), np.ones(rows.shape[:-1])
+    for apart, marked in enumerate(alike, 1):
+        mark = marked[:, :-apart]
+        weight = mark[..., np.newaxis]
+        total[:, apart:] += weight * rows[:, :-apart]
+        total[:, :-apart] += weight * rows[:, apart:]
+        count[:, apart:] += mark
+        count[:, :-apart] += mark
+    mean: Floats = total / count[..., np.newaxis]
+    return mean
 
 
 def _whole(points: Places, gaps: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Say which of nine points belong to a wave inside the strip that touches no gap."""
-    missing = np.concatenate([[0], np.cumsum(gaps)])
+    samples = gaps.shape[1]
+    missing = np.cumsum(np.pad(gaps, ((0, 0), (1, 0))), axis=1, dtype=np.int32)
     whole = np.empty(points.shape, dtype=bool)
     for wave in range(0, 9, 3):
         onset, offset = points[wave], points[wave + 2]
-        inside = (onset > 0) & (offset < gaps.size - 1)
-        ends = np.clip(offset + 1, 0, gaps.size)
-        begins = np.clip(onset, 0, gaps.size)
-        whole[wave : wave + 3] = inside & (missing[ends] == missing[begins])
+        inside = (onset > 0) & (offset < samples - 1)
+        ends = np.take_along_axis(missing, np.clip(offset + 1, 0, samples), 1)
+        begins = np.take_along_axis(missing, np.clip(onset, 0, samples), 1)
+        whole[wave : wave + 3] = inside & (begins == ends)
     return whole

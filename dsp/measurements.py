@@ -13,10 +13,12 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dsp.arrays import Places, checked_leads, checked_rate
+from dsp.arrays import Floats, Places, checked_leads, checked_rate
 from dsp.beats import HeartRate, MedianBeat, beats_of, heart_rate
-from dsp.delineation import ABSENT, Delineation, Setting, Wave, waves_of
+from dsp.delineation import Delineation, Wave, step_of
 from dsp.rpeaks import find_r_peaks
+from dsp.wave_search import ABSENT, Beats, p_and_t
+from dsp.waves import qrs_bounds, thinned
 
 LEAST_BEATS = 3
 MANY_LEADS = 6
@@ -90,10 +92,32 @@ def measure_ecg(microvolts: ArrayLike, fs: float, leads: Sequence[str]) -> EcgMe
             why = f"fewer than {LEAST_BEATS} beats of one shape"
             return _Reader(rate, beat, none, names, why).measurements(pulse)
         usual = float(np.median(np.diff(peaks))) / rate
-        around = np.full(len(strips), usual)
-        setting = Setting(rate, beat.centre, around, around)
-        points = waves_of(np.nan_to_num(beat.waves), np.nan_to_num(rows), setting)
+        points = _points(np.nan_to_num(beat.waves), np.nan_to_num(rows), beat.centre, rate, usual)
         return _Reader(rate, beat, points, names).measurements(pulse)
+
+
+def _points(waves: Floats, beats: Floats, centre: int, fs: float, rr_s: float) -> Places:
+    """Return the nine points of each lead's median beat, (9, leads), from the beats it is of."""
+    onset, offset = qrs_bounds(waves, centre, fs)
+    step = step_of(fs)
+    around = np.full(len(waves), rr_s)
+    bounds = [np.round(bound / step).astype(np.intp)[np.newaxis] for bound in (onset, offset)]
+    p, t = p_and_t(
+        Beats(
+            rows=thinned(waves, step)[np.newaxis],
+            own=thinned(beats, step)[np.newaxis],
+            onset=bounds[0],
+            offset=bounds[1],
+            fs=fs / step,
+            centre=round(centre / step),
+            before_s=around,
+            after_s=around,
+        )
+    )
+    qrs = np.stack([onset, np.full_like(onset, centre), offset])
+    qrs[:, (onset == centre) | (offset == centre)] = ABSENT
+    p, t = (np.where(wave >= 0, wave * step, ABSENT)[:, 0] for wave in (p, t))
+    return np.concatenate([p, qrs, t])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,6 +15,7 @@ said of rows holds for any number of axes before it. Three ideas, each for all r
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ CORE_SHARE = 0.25
 CORE_GAP_S, EDGE_GAP_S = 0.06, 0.02
 QUIET_FACTOR = 2.0  # a slope of noise is not of the QRS
 BEFORE_R_S, AFTER_R_S = 0.12, 0.16  # a QRS reaches no further than this from its R peak
+QUIET_TO_S = 0.2  # what follows it is seen up to here
 MEASURED_S = 0.004  # half the stretch from which a level is read
 
 
@@ -55,18 +57,40 @@ T_WAVE = Shape(0.04, 0.06, 0.28, 0.05, 0.12, 0.13, 0.125, 1.0, 0.3, 0.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
-    """Columns in which the peak of a wave may lie, and where it is expected, one each per row."""
+    """First and last column in which the peak of a wave may lie, of each row."""
 
     first: Places
     last: Places
-    expected: Floats
-    spread: Floats
+
+
+@lru_cache(maxsize=64)
+def _hann(taps: int) -> Floats:
+    """Return a Hann window of so many taps, without its zeros, of sum 1."""
+    window = np.hanning(taps + 2)[1:-1]
+    window /= window.sum()
+    window.setflags(write=False)
+    return window
 
 
 def smoothed(rows: Floats, width: float) -> Floats:
     """Return the last axis smoothed with a Hann window of `width` samples."""
-    taps = np.hanning((max(1, int(width)) | 1) + 2)[1:-1]
-    return np.asarray(convolve1d(rows, taps / taps.sum(), axis=-1, mode="nearest"))
+    return np.asarray(convolve1d(rows, _hann(max(1, int(width)) | 1), axis=-1, mode="nearest"))
+
+
+def thinned(rows: Floats, step: int) -> Floats:
+    """Return every `step`-th column, each the Hann mean of what lies nearer to it than the next."""
+    if step == 1:
+        return rows
+    taps = _hann(2 * step - 1)
+    padded = np.concatenate(
+        [np.repeat(rows[..., :1], step - 1, -1), rows, np.repeat(rows[..., -1:], step - 1, -1)],
+        axis=-1,
+    )
+    count = -(-rows.shape[-1] // step)
+    thin = np.zeros((*rows.shape[:-1], count))
+    for at, weight in enumerate(taps.tolist()):
+        thin += weight * padded[..., at : at + (count - 1) * step + 1 : step]
+    return thin
 
 
 def contrast(smooth: Floats, fs: float, shape: Shape) -> Floats:
@@ -79,26 +103,34 @@ def contrast(smooth: Floats, fs: float, shape: Shape) -> Floats:
 
 def contrast_at(rows: Floats, columns: Places, fs: float, shape: Shape) -> Floats:
     """Return what `contrast` of the smoothed rows is at one column of each."""
+    taps = _contrast_taps(fs, shape)
+    return np.asarray(_picked(rows, columns, np.arange(taps.size) - taps.size // 2) @ taps)
+
+
+@lru_cache(maxsize=16)
+def _contrast_taps(fs: float, shape: Shape) -> Floats:
     taps = np.zeros(2 * round((shape.width_s + shape.blur_s + shape.smoothing_s) * fs / 2) + 1)
     taps[taps.size // 2] = 1.0
     taps = contrast(smoothed(taps, shape.smoothing_s * fs), fs, shape)
-    places = columns[..., np.newaxis] + np.arange(taps.size) - taps.size // 2
-    inside = np.clip(places, 0, rows.shape[-1] - 1)
-    return np.asarray(np.take_along_axis(rows, inside, axis=-1) @ taps)
+    taps.setflags(write=False)
+    return taps
 
 
 def qrs_bounds(rows: Floats, centre: int, fs: float) -> tuple[Places, Places]:
-    """Return the first and the last column of each QRS complex."""
+    """Return the first and the last column of each QRS complex.
+
+    Columns further than `BEFORE_R_S` before and `QUIET_TO_S` after `centre` count for little.
+    """
 
     def columns(begin_s: float, end_s: float) -> slice:
         return slice(max(0, centre + round(begin_s * fs)), centre + round(end_s * fs) + 1)
 
-    slope = np.abs(np.gradient(smoothed(rows, QRS_SMOOTHING_S * fs), axis=-1))
+    slope = np.abs(gradient(smoothed(rows, QRS_SMOOTHING_S * fs)))
     slope = smoothed(slope, SLOPE_SMOOTHING_S * fs)
     steepest = slope[..., columns(-0.08, 0.08)].max(axis=-1, keepdims=True)
     # A third of what lies before and after is quiet even when a P wave or an ST slope is in it.
-    before = np.quantile(slope[..., columns(-0.15, -0.05)], 0.3, axis=-1, keepdims=True)
-    after = np.quantile(slope[..., columns(0.08, 0.2)], 0.3, axis=-1, keepdims=True)
+    before = _low(slope[..., columns(-0.15, -0.05)])
+    after = _low(slope[..., columns(0.08, QUIET_TO_S)])
     seen = columns(-BEFORE_R_S, AFTER_R_S)
     slope, middle = slope[..., seen], centre - seen.start
     core, core_gap = slope > CORE_SHARE * steepest, round(CORE_GAP_S * fs)
@@ -115,45 +147,77 @@ def qrs_bounds(rows: Floats, centre: int, fs: float) -> tuple[Places, Places]:
     return onset + seen.start, offset + seen.start
 
 
+def gradient(rows: Floats) -> Floats:
+    """Return central differences along the last axis, one-sided ones at its ends."""
+    slope = np.empty_like(rows)
+    np.subtract(rows[..., 2:], rows[..., :-2], out=slope[..., 1:-1])
+    slope[..., 1:-1] *= 0.5
+    slope[..., 0] = rows[..., 1] - rows[..., 0]
+    slope[..., -1] = rows[..., -1] - rows[..., -2]
+    return slope
+
+
+def _low(slope: Floats) -> Floats:
+    """Return of each row the value that three tenths lie below, (..., 1)."""
+    rank = round(0.3 * (slope.shape[-1] - 1))
+    return np.partition(slope, rank, axis=-1)[..., rank : rank + 1]
+
+
 def _reached(marked: NDArray[np.bool_], start: Places, gap: int) -> Places:
     """Return how far left the marks go from `start` without `gap` unmarked columns in a row."""
     places = np.arange(marked.shape[-1])
     marked = (marked & (places < start[..., np.newaxis])) | (places == start[..., np.newaxis])
-    count = np.cumsum(marked, axis=-1)
-    before = np.zeros_like(count)
-    before[..., 1:] = count[..., :-1]
-    earlier = np.zeros_like(count)
-    earlier[..., gap + 1 :] = count[..., : -gap - 1]
-    ends = marked & (before == earlier)
+    count = np.cumsum(marked, axis=-1, dtype=np.int32)
+    ends = marked.copy()  # marks before which there is none for so long
+    ends[..., gap + 1 :] &= count[..., gap:-1] == count[..., : -gap - 1]
+    ends[..., 1 : gap + 1] &= count[..., :gap] == 0
     return np.asarray(places[-1] - ends[..., ::-1].argmax(axis=-1), dtype=np.intp)
 
 
 def bridged(rows: Floats, onset: Places, offset: Places, fs: float) -> Floats:
     """Return the rows with a straight line in place of each QRS complex."""
     places = np.arange(rows.shape[-1])
-    smooth = smoothed(rows, 2 * MEASURED_S * fs)
     margin = round(2 * MEASURED_S * fs)
-    left, right = _value(smooth, onset - margin), _value(smooth, offset + margin)
+    left, right = (_around(rows, at, fs) for at in (onset - margin, offset + margin))
     begin, end = onset[..., np.newaxis], offset[..., np.newaxis]
-    share = np.clip((places - begin) / np.maximum(1, end - begin), 0, 1)
+    share = (places - begin) / np.maximum(1, end - begin)
     line = left[..., np.newaxis] + (right - left)[..., np.newaxis] * share
-    return np.where((places >= begin) & (places <= end), line, rows)
+    return np.where((share >= 0) & (share <= 1), line, rows)
 
 
-def find_peak(stands_out: Floats, region: Region, shape: Shape) -> tuple[Places, Floats]:
-    """Return the rough peak of the wave in each row and what it stands out by; -1 where none is."""
-    size = np.where(stands_out < 0, -shape.negative * stands_out, stands_out)
-    inner = size[..., 1:-1]
-    peaks = np.zeros(size.shape, dtype=bool)
-    peaks[..., 1:-1] = (inner > size[..., :-2]) & (inner >= size[..., 2:])
-    places = np.arange(size.shape[-1])
-    peaks &= (places >= region.first[..., np.newaxis]) & (places <= region.last[..., np.newaxis])
-    away = (places - region.expected[..., np.newaxis]) / region.spread[..., np.newaxis]
-    merit = np.where(peaks, size * np.exp(-0.5 * away**2), 0.0)
-    best = merit.argmax(axis=-1)
-    height = _value(stands_out, best)
-    there = _value(merit, best) > 0
-    return np.where(there, best, -1), np.where(there, height, 0.0)
+def _around(rows: Floats, column: Places, fs: float) -> Floats:
+    """Return the smoothed value of each row at one column."""
+    taps = _hann(max(1, int(2 * MEASURED_S * fs)) | 1)
+    return np.asarray(_picked(rows, column, np.arange(taps.size) - taps.size // 2) @ taps)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Peaks:
+    """All local extrema of rows that stand out: how far, and how much each counts."""
+
+    stands_out: Floats
+    weight: Floats  # 0 where there is no extremum
+
+    @classmethod
+    def of(cls, stands_out: Floats, region: Region, shape: Shape) -> "Peaks":
+        """Find those whose column lies in the region."""
+        size = np.where(stands_out < 0, -shape.negative * stands_out, stands_out)
+        places = np.arange(size.shape[-1])
+        counted = np.zeros(size.shape, dtype=bool)
+        inner = size[..., 1:-1]
+        counted[..., 1:-1] = (inner > size[..., :-2]) & (inner >= size[..., 2:])
+        counted &= places >= region.first[..., np.newaxis]
+        counted &= places <= region.last[..., np.newaxis]
+        return cls(stands_out, np.where(counted, size, 0.0))
+
+    def best(self, expected: Floats, spread: Floats) -> tuple[Places, Floats]:
+        """Return of each row the column of the one that counts most, -1 for none, and its size."""
+        places = np.arange(self.weight.shape[-1])
+        away = (places - expected[..., np.newaxis]) / spread[..., np.newaxis]
+        merit = self.weight * np.exp(-0.5 * away**2)
+        best = merit.argmax(axis=-1)
+        there = _value(merit, best) > 0
+        return np.where(there, best, -1), np.where(there, _value(self.stands_out, best), 0.0)
 
 
 def wave_bounds(
@@ -169,7 +233,7 @@ def wave_bounds(
     first, last = limits
     reach, steep = round(shape.reach_s * fs), round(shape.steep_s * fs)
     peak = _largest(upright, np.maximum(first, rough - reach), np.minimum(last, rough + reach))
-    slope = np.gradient(upright, axis=-1)
+    slope = gradient(upright)
     beyond = np.minimum(last, peak + round(shape.after_s * fs))
     flank = _largest(-slope, peak, np.minimum(beyond, peak + steep))
     offset = _corner(upright, flank, beyond)
@@ -182,7 +246,7 @@ def _corner(rows: Floats, flank: Places, beyond: Places) -> Places:
     """Return where the trapezium from the flank of an upright wave to `beyond` is largest."""
     places = np.arange(rows.shape[-1])
     fall = _value(rows, flank)[..., np.newaxis] - rows
-    base = np.abs(2 * beyond[..., np.newaxis] - places - flank[..., np.newaxis])
+    base = np.abs((2 * beyond - flank)[..., np.newaxis] - places)
     return _largest(fall * base, np.minimum(flank, beyond), np.maximum(flank, beyond))
 
 
@@ -195,5 +259,13 @@ def _largest(rows: Floats, first: Places, last: Places) -> Places:
 
 def _value(rows: Floats, column: Places) -> Floats:
     """Return one value of each row, that at the end for a column outside."""
-    inside = np.clip(column, 0, rows.shape[-1] - 1)[..., np.newaxis]
-    return np.take_along_axis(rows, inside, axis=-1)[..., 0]
+    return _picked(rows, column, np.zeros(1, dtype=np.intp))[..., 0]
+
+
+def _picked(rows: Floats, column: Places, around: Places) -> Floats:
+    """Return the values of each row around its column, (..., around)."""
+    flat = rows.reshape(-1, rows.shape[-1])
+    places = column.reshape(-1, 1) + around
+    places = np.minimum(np.maximum(places, 0), flat.shape[1] - 1)
+    found: Floats = flat[np.arange(len(flat))[:, np.newaxis], places]
+    return found.reshape(*column.shape, around.size)
