@@ -161,9 +161,14 @@ async def record_system(folder, port, mode=None):
         yield
 
 
-async def filed(folder):
-    """Return what the record holds: result id, patient, saturation and pulse."""
+async def filed(folder, of=None):
+    """Return what the record holds, of one value or of all: result id, patient, saturation, pulse.
+
+    A stream goes on: beside the value of a test, a later steady one may be filed as well.
+    """
     held = await held_values(folder / "record.db")
+    if of is not None:
+        held = [each for each in held if each.result_id == of.result_id]
     results = {}
     for value in held:
         results.setdefault((value.result_id, value.subject), {})[value.metric] = value.value
@@ -196,7 +201,7 @@ async def test_values_measured_before_there_is_a_broker_wait_for_a_patient_and_a
             await room.door.act("take", item=value.item)
             value = await room.value(value.item, "filed")
             assert (await room.door.look()).record_system.alarms == ()
-            assert await filed(tmp_path) == [as_filed(value)]
+            assert await filed(tmp_path, value) == [as_filed(value)]
 
 
 async def test_a_broker_that_goes_in_mid_visit_keeps_nothing_back_for_good(tmp_path, mosquitto):
@@ -217,7 +222,7 @@ async def test_a_broker_that_goes_in_mid_visit_keeps_nothing_back_for_good(tmp_p
         value = await room.value(value.item, "filed")
         view = await room.shows(lambda view: view.record_system.waiting == 0)
         assert (view.record_system.connected, view.record_system.alarms) == (True, ())
-        assert await filed(tmp_path) == [as_filed(value)]
+        assert await filed(tmp_path, value) == [as_filed(value)]
 
 
 async def test_a_patient_scanned_while_nobody_can_be_asked_is_verified_before_anything_is_filed(
@@ -244,7 +249,7 @@ async def test_a_patient_scanned_while_nobody_can_be_asked_is_verified_before_an
             await room.shows(lambda view: view.patient == (NAME, BIRTH_DATE) and view.verified)
             await room.door.act("take", item=value.item)
             value = await room.value(value.item, "filed")
-            assert await filed(tmp_path) == [as_filed(value)]
+            assert await filed(tmp_path, value) == [as_filed(value)]
 
 
 async def _checked(room):
@@ -279,7 +284,7 @@ async def test_a_result_the_broker_denies_is_shown_as_refused_and_filed_once_it_
         async with hub(tmp_path, mosquitto.port) as room:
             value = await room.value(value.item, "filed")
             assert (await room.door.look()).refused == 0
-            assert await filed(tmp_path) == [as_filed(value)]
+            assert await filed(tmp_path, value) == [as_filed(value)]
 
 
 def resend(folder, result_id):
@@ -315,7 +320,7 @@ async def test_without_a_receipt_nothing_is_shown_as_filed_and_a_later_receipt_c
             hub(tmp_path, mosquitto.port) as room,
         ):
             value = await room.value(value.item, "filed")
-            assert await filed(tmp_path) == [as_filed(value)]
+            assert await filed(tmp_path, value) == [as_filed(value)]
 
 
 async def _until_filed(folder):
@@ -360,7 +365,7 @@ async def test_another_content_under_our_id_is_a_refusal_until_a_person_sends_ag
             hub(tmp_path, mosquitto.port) as room,
         ):
             value = await room.value(value.item, "filed")
-            assert await filed(tmp_path) == [as_filed(value)]
+            assert await filed(tmp_path, value) == [as_filed(value)]
 
 
 # ---- the disk
@@ -381,7 +386,7 @@ async def test_a_full_store_refuses_loudly_and_takes_values_again_when_there_is_
             await room.signs_in()
             value = await room.takes()
             value = await room.value(value.item, "filed")
-            assert await filed(tmp_path) == [as_filed(value)]
+            assert await filed(tmp_path, value) == [as_filed(value)]
     assert "is full" in (tmp_path / "run.log").read_text("utf-8")
     async with await Store.open_to_read(tmp_path / "hub" / FILE_NAME) as store:
         assert (await store.verify()).intact
