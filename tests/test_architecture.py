@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
@@ -54,6 +55,16 @@ HOMES = {
 def module_name(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
+def libraries(path: Path) -> frozenset[str]:
+    return frozenset(name.partition(".")[0] for name in imports(parsed(path)))
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -135,7 +146,7 @@ def test_only_one_module_reads_clocks():
         f"{path.relative_to(ROOT)}: {name}"
         for path in SOURCES
         if path.relative_to(ROOT) != CLOCK
-        for name in clock_readings(ast.parse(path.read_text("utf-8")))
+        for name in clock_readings(parsed(path))
     ]
     readings += [
         f"{path.relative_to(ROOT)}: SQL"
@@ -148,11 +159,7 @@ def test_only_one_module_reads_clocks():
 
 @pytest.mark.parametrize("library", sorted(HOMES))
 def test_a_library_with_one_home_is_imported_nowhere_else(library):
-    importers = {
-        module_name(path)
-        for path in SOURCES
-        if library in {name.partition(".")[0] for name in imports(ast.parse(path.read_text()))}
-    }
+    importers = {module_name(path) for path in SOURCES if library in libraries(path)}
     strays = {
         module
         for module in importers
