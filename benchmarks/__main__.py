@@ -5,23 +5,20 @@ said to docs/benchmarks.md with the command, the date and the machine.
 """
 
 import argparse
+import ast
 import os
-import pkgutil
 import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-import benchmarks
 from benchmarks.report import Report
 
-ROOT = Path(__file__).parents[1]
+FOLDER = Path(__file__).parent
+ROOT = FOLDER.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
-
-Run = Callable[[Report], None]
 
 
 def main(arguments: list[str]) -> int:
@@ -45,21 +42,23 @@ def main(arguments: list[str]) -> int:
             continue
         print(f"## {name}\n")
         report = Report(lambda part: print(f"{part}\n", flush=True))
-        known[name](report)
+        import_module(f"benchmarks.{name}").run(report)
         if args.write:
             _append(name, report, args.date)
     return 0
 
 
-def discovered() -> dict[str, Run]:
-    """Return the benchmarks there are, by the name of their module."""
-    found: dict[str, Run] = {}
-    for module in pkgutil.iter_modules(benchmarks.__path__):
-        if module.name != "__main__":
-            run = getattr(import_module(f"benchmarks.{module.name}"), "run", None)
-            if run is not None:
-                found[module.name] = run
-    return found
+def discovered() -> list[str]:
+    """Return the names of the modules that have a function ``run``; none of them is imported."""
+    modules = {path.stem: path for path in FOLDER.glob("*.py")}
+    modules |= {path.parent.name: path for path in FOLDER.glob("*/__init__.py")}
+    del modules["__main__"]
+    return sorted(name for name, path in modules.items() if _runs(path))
+
+
+def _runs(path: Path) -> bool:
+    body = ast.parse(path.read_text("utf-8")).body
+    return any(isinstance(each, ast.FunctionDef) and each.name == "run" for each in body)
 
 
 def _append(name: str, report: Report, date: str | None) -> None:

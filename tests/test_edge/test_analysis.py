@@ -67,33 +67,27 @@ async def test_a_strip_comes_back_with_beats_rate_quality_and_filtered_samples()
     assert found.cleaned.shape == (2, 5000)
 
 
-async def test_a_flat_strip_has_no_rate_and_says_why():
+async def test_a_flat_strip_has_no_rate_and_says_why_and_one_too_long_is_not_sent():
     async with Analysis(Limits()) as analysis:
-        found = await analysis.heart_rate_from_ecg(np.zeros((1, 5000)), FS)
-    assert (found.per_min, found.reason, found.cleaned) == (None, "too-few-beats", None)
-    assert [lead.usable for lead in found.leads] == [False]
+        flat = await analysis.heart_rate_from_ecg(np.zeros((1, 5000)), FS)
+        long = await analysis.heart_rate_from_ecg(np.broadcast_to(0.0, (12, 10**6)), FS)
+    assert (flat.per_min, flat.reason, flat.cleaned) == (None, "too-few-beats", None)
+    assert [lead.usable for lead in flat.leads] == [False]
+    assert long.reason is Failure.TOO_LARGE
 
 
-@pytest.mark.parametrize(
-    ("samples", "fs", "more"),
-    [
+async def test_wrong_requests_are_refused_and_the_process_stays():
+    wrong = [
         (np.zeros((1, 2, 3)), FS, {}),
         (strip(), 3.0, {}),
         (strip(), FS, {"preset": "pretty"}),
         (strip(), float("nan"), {}),
-    ],
-)
-async def test_a_wrong_request_is_refused_and_the_process_stays(samples, fs, more):
+    ]
     async with Analysis(Limits()) as analysis:
         pid = await ready(analysis)
-        found = await analysis.heart_rate_from_ecg(samples, fs, **more)
-        assert (found.reason, analysis.pid, analysis.replaced) == (Failure.INPUT, pid, 0)
-
-
-async def test_a_strip_beyond_the_message_limit_is_not_sent():
-    async with Analysis(Limits()) as analysis:
-        found = await analysis.heart_rate_from_ecg(np.broadcast_to(0.0, (12, 10**6)), FS)
-    assert found.reason is Failure.TOO_LARGE
+        for samples, fs, more in wrong:
+            found = await analysis.heart_rate_from_ecg(samples, fs, **more)
+            assert (found.reason, analysis.pid, analysis.replaced) == (Failure.INPUT, pid, 0)
 
 
 async def test_a_process_killed_over_a_request_is_replaced_and_the_next_one_is_answered():
