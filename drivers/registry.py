@@ -14,6 +14,7 @@ __all__ = ["REGISTRY", "Confidence", "Entry", "LinkKind", "Memory", "Remembers",
 REGISTRY: Mapping[str, Entry] = MappingProxyType(
     {
         "and-tm2655": cuffs.AND_TM2655,
+        "and-ua767pbt": cuffs.AND_UA767PBT,
         "and-ua767pc": cuffs.AND_UA767PC,
         "bci-5byte": oximeters.BCI_5BYTE,
         "ble-blood-pressure": bluetooth.BLOOD_PRESSURE,

@@ -6,6 +6,7 @@ nothing that depends on when or where they were made.
 
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,9 @@ from drivers.transports.replay_gatt import ReplayGattLink
 
 Print = Callable[[str], None]
 Run = Callable[[Emit], Awaitable[None]]
+
+# How instruments write the time of a live value, which drivers keep as evidence, word for word.
+_CLOCKS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%m/%d/%y %H:%M:%S", "%d-%b-%y %H:%M:%S")
 
 MICROVOLT = "uV"  # of stored ECGs, whose samples the model holds in microvolts
 
@@ -161,9 +165,20 @@ def _measurement(item: Measurement) -> dict[str, object]:
         "type": "measurement",
         "kind": item.kind,
         "readings": reading_fields(item),
-        "device_time": item.device_time.local.isoformat() if item.device_time else None,
+        "device_time": _said_time(item),
         "flags": sorted(item.flags),
     }
+
+
+def _said_time(item: Measurement) -> str | None:
+    """Return the instrument's own time of a measurement: of its memory, or its clock's as read."""
+    if item.device_time is not None:
+        return item.device_time.local.isoformat()
+    for name, text in item.evidence:
+        for form in _CLOCKS if name == "clock" else ():
+            with suppress(ValueError):
+                return datetime.strptime(text, form).isoformat()  # noqa: DTZ007 - no zone
+    return None
 
 
 def _waveform(signals: tuple[str, ...], fs: float, n: int, unit: str) -> dict[str, object]:

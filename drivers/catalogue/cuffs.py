@@ -26,9 +26,9 @@ AND_TM2655 = Entry(
 
 AND_UA767PC = Entry(
     title="A&D UA-767PC blood-pressure monitor (RS-232)",
-    driver="drivers.instruments.and_ua767pc:AndUa767pc",
+    driver="drivers.instruments.and_ua767.pc:AndUa767pc",
     protocol="drivers.protocols.and_ua767pc",
-    settings="drivers.instruments.and_ua767pc:Settings",
+    settings="drivers.instruments.and_ua767.pc:Settings",
     virtual="drivers.virtual.and_ua767pc:VirtualAndUa767pc",
     links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
     memory=MappingProxyType({Kind.BLOOD_PRESSURE: Remembers(Memory.LIVE, settle_s=CUFF_S)}),
@@ -36,6 +36,27 @@ AND_UA767PC = Entry(
     sources="python-omhe's script for UA-767PC; log of an open receiver for its Bluetooth sister",
     line=SerialLine(baud=9600),
     matches="ten upper-case hexadecimal characters at once, the first two 80",
+)
+
+AND_UA767PBT = Entry(
+    title="A&D UA-767PBT cuff, UC-321PBT and UC-411PBT-C scales (Bluetooth serial profile)",
+    driver="drivers.instruments.and_ua767.pbt:AndUa767pbt",
+    protocol="drivers.protocols.and_ua767pbt",
+    settings="drivers.instruments.and_ua767.pbt:Settings",
+    virtual="drivers.virtual.and_ua767pbt:VirtualAndUa767pbt",
+    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
+    memory=MappingProxyType(
+        {
+            Kind.BLOOD_PRESSURE: Remembers(Memory.STAMPED, settle_s=CUFF_S),
+            Kind.WEIGHT: Remembers(Memory.STAMPED, settle_s=30.0),
+            Kind.BODY_COMPOSITION: Remembers(Memory.STAMPED, settle_s=30.0),
+        }
+    ),
+    confidence=Confidence.SINGLE,
+    sources="an open Android receiver with logged packets; the ten characters as of UA-767PC",
+    writes=frozenset({Write.FETCH}),
+    line=SerialLine(baud=9600),
+    matches="02 00, a length, FF 02 (cuff) or 97 01, 41 01 (scales), two dates",
 )
 
 MAIBOBO = Entry(
@@ -54,7 +75,7 @@ MAIBOBO = Entry(
 )
 
 TAIDOC = Entry(
-    title="TaiDoc and FORA cuffs, thermometers and oximeters, eight-byte frames",
+    title="TaiDoc and FORA cuffs, thermometers, oximeters and scales, eight-byte frames",
     driver="drivers.instruments.taidoc:TaiDoc",
     protocol="drivers.protocols.taidoc",
     settings="drivers.instruments.taidoc:Settings",
@@ -65,12 +86,13 @@ TAIDOC = Entry(
             Kind.BLOOD_PRESSURE: Remembers(Memory.STAMPED, settle_s=CUFF_S),
             Kind.OXIMETRY: Remembers(Memory.STAMPED, settle_s=60.0),
             Kind.TEMPERATURE: Remembers(Memory.STAMPED, settle_s=60.0),
+            Kind.WEIGHT: Remembers(Memory.BLIND, settle_s=60.0),
         }
     ),
     confidence=Confidence.CONFIRMED,
     sources=(
         "advmeds-bluetooth-lib; pico-vitals-gateway (field-tested); TransafeRx; FORA IR40 and D40 "
-        "readers; no vendor document seen, baud unverified"
+        "readers; no vendor document seen, baud unverified; scales have one source and are unproven"
     ),
     writes=frozenset({Write.IDENTIFY, Write.FETCH}),
     line=SerialLine(baud=19200),

@@ -116,8 +116,7 @@ class AndTm2655:
     ) -> None:
         result = result_of(message)
         if result is None:
-            if envelope_of(message) is None:
-                await emit(Notice(NoticeKind.UNMAPPED, _OTHER_FORMAT, at))
+            await emit(_other(message, at))
             return
         if message.raw == self._last:
             self._host.count("results_repeated")
@@ -147,6 +146,15 @@ async def _ask_envelope(
     if heard is None or not isinstance(heard[0], Message):
         return ()
     return envelope_of(heard[0]) or ()
+
+
+def _other(message: Message, at: Instant) -> Notice:
+    """Return what to say of a message that holds no result, as an envelope nobody waits for."""
+    envelope = envelope_of(message)
+    if envelope is None:
+        return Notice(NoticeKind.UNMAPPED, _OTHER_FORMAT, at)
+    text = f"a pulse envelope of {len(envelope)} pairs, {envelope[0][0]} to {envelope[-1][0]} mmHg"
+    return Notice(NoticeKind.STATE, text, at)
 
 
 def _ends_envelope(frame: Said) -> bool:

@@ -1,7 +1,8 @@
 """Oximeters with the five-byte stream (BCI, CMS50D and D+ firmware v5, BerryMed).
 
 The format has no checksum and no documented code for "no value", so it is believed slowly: after
-anything skipped, `TRUSTED_AFTER` good frames in a row have to come before a value is told.
+anything skipped, `TRUSTED_AFTER` good frames in a row have to come before a value is told. Until
+then frames wait. Of a link that ends sooner they are told only if nothing else ever came over it.
 
 finger out or searching too long (byte 0 b4), probe error (byte 2 b4)   sensor-off
 searching (byte 2 b5)                                                    searching
@@ -12,11 +13,13 @@ Sources differ about byte 0 b4; both meanings disown the value. The signal stren
 for in BerryMed modules the same bits are something else.
 """
 
+from collections import deque
 from collections.abc import Iterator
 
 import msgspec
 
 from drivers.contract import ByteLink, Emit, Host
+from drivers.errors import LinkLost
 from drivers.model import Instant, InstrumentId, Item, Metric, Reading, Skipped, Status, Unit
 from drivers.plausibility import reading
 from drivers.pleth import PlethStream
@@ -36,7 +39,9 @@ class Bci5byte:
     def __init__(self, host: Host, _settings: Settings) -> None:
         self._host = host
         self._stream = PlethStream(FS)
-        self._in_a_row = 0
+        self._trusted = False
+        self._spotless = True
+        self._waiting: deque[tuple[Said, Instant]] = deque()
         self._identified = False
         self._said = b""
         self._readings: tuple[Reading, ...] = ()
@@ -44,19 +49,34 @@ class Bci5byte:
     async def run(self, link: ByteLink, emit: Emit) -> None:
         """Decode until the link is lost."""
         decoder = Decoder()
-        async for chunk in link:
-            for item in decoder.feed(chunk.data):
-                if isinstance(item, Skipped):
-                    self._in_a_row = 0
-                    self._stream.restart()
-                    await emit(item)
-                    continue
-                for told in self._read(item, chunk.at):
-                    await emit(told)
+        try:
+            async for chunk in link:
+                for item in decoder.feed(chunk.data):
+                    await self._hear(item, chunk.at, emit)
+        except LinkLost:
+            if self._spotless and not decoder.pending:
+                await self._tell(emit)
+            raise
+
+    async def _hear(self, item: Said | Skipped, at: Instant, emit: Emit) -> None:
+        if isinstance(item, Skipped):
+            self._trusted = self._spotless = False
+            self._waiting.clear()
+            self._stream.restart()
+            await emit(item)
+            return
+        self._waiting.append((item, at))
+        self._trusted = self._trusted or len(self._waiting) >= TRUSTED_AFTER
+        if self._trusted:
+            await self._tell(emit)
+
+    async def _tell(self, emit: Emit) -> None:
+        while self._waiting:
+            for told in self._read(*self._waiting.popleft()):
+                await emit(told)
 
     def _read(self, said: Said, at: Instant) -> Iterator[Item]:
-        self._in_a_row += 1
-        if self._in_a_row < TRUSTED_AFTER or not isinstance(said, Sample):
+        if not isinstance(said, Sample):
             return
         if not self._identified:
             self._host.identify(InstrumentId(DRIVER))

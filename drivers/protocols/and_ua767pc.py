@@ -8,7 +8,7 @@ characters  content
 8-9         mean pressure, mmHg (inferred: it lies between the pressures in all that was seen)
 
 There is neither a mark of the start nor a checksum: the ten come together, in 10 ms, and whoever
-reads them in time drops what is left of a torn one (see `drivers.instruments.and_ua767pc`).
+reads them in time drops what is left of a torn one (see `drivers.instruments.and_ua767.pc`).
 Resynchronisation: at any character that is no upper-case hexadecimal digit.
 Sources: python-omhe's script for UA-767PC; log of an open receiver for the Bluetooth sister model.
 """
@@ -41,7 +41,7 @@ class Decoder(Scanner[Result]):
     """Turn bytes into results. Any input is legal, in any chunking."""
 
     def __init__(self) -> None:
-        super().__init__(re.compile(rb"[0-9A-F]"), _look)
+        super().__init__(re.compile(rb"[0-9A-F]"), look)
 
 
 def encode(result: Result) -> bytes:
@@ -55,7 +55,8 @@ def scrub(result: Result) -> bytes:
     return encode(result)
 
 
-def _look(buffer: bytes, at: int) -> Result | NeedMore | None:
+def look(buffer: bytes, at: int) -> Result | NeedMore | None:
+    """Return the result that stands at `at`, None if none does."""
     raw = buffer[at : at + SIZE]
     if not _HEX.fullmatch(raw):
         return None

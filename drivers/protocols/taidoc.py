@@ -18,6 +18,9 @@ command  asks for                     data of the reply
                                       thermometer: d0 d1 tenths of a degree Celsius, from 1000 on
                                       hundredths
 27, 28   halves of the serial number
+49       saturation now (TD-8201)     as the record of an oximeter
+71, 77   a scale's last weight        asked with 51 71 02 00 00 A3 67; the reply has 32 or 40 bytes,
+         (TD-2555; other TD-25xx)     of which 16-17 are tenths of a kilogram, *high byte first*
 
 25 and 26 ask for a record by its number in d0 d1, 0 the newest, of the user in d3. Baud is not
 stated in any source: 19200 8N1 is a common claim.
@@ -26,7 +29,8 @@ Resynchronisation: at the next 51 whose frame ends with A5 and the right sum.
 Sources: advmeds-bluetooth-lib; pico-vitals-gateway; TransafeRx; FORA IR40 reader (record 0 is the
 newest, its time comes from 25); ForaD40. No vendor document was seen. That the clock has the layout
 of a record's time is an assumption: no source says so. A clock that is no date, or a day from the
-hub's, is not used.
+hub's, is not used. The reply of a scale has one source, an author whose two decoders agree; its
+frame (51 at the start, A5 and the sum at the end) is inferred from the other replies.
 """
 
 import re
@@ -39,7 +43,8 @@ START = 0x51
 FROM_HOST = 0xA3
 FROM_INSTRUMENT = 0xA5
 SIZE = 8
-MAX_PENDING = SIZE
+SCALE_SIZES = (32, 40)
+MAX_PENDING = max(SCALE_SIZES)
 
 CLOCK = 0x23
 MODEL = 0x24
@@ -47,11 +52,15 @@ RECORD_TIME = 0x25
 RECORD_VALUE = 0x26
 SERIAL_LOW = 0x27
 SERIAL_HIGH = 0x28
+LIVE_SPO2 = 0x49
+SCALE = 0x71
+SCALES = 0x77
+FIRST_SCALE = "2555"
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One frame of the instrument; `data` are its four bytes."""
+    """One frame of the instrument; `data` are its four bytes, 28 or 36 of a scale."""
 
     command: int
     data: bytes
@@ -61,6 +70,16 @@ class Reply:
     def word(self) -> int:
         """The first two bytes of the data as a number."""
         return int.from_bytes(self.data[:2], "little")
+
+    @property
+    def is_scale(self) -> bool:
+        """Whether this is the long reply of a scale."""
+        return len(self.data) + 4 in SCALE_SIZES
+
+    @property
+    def weight(self) -> float:
+        """The weight in kilograms in the reply of a scale, 0 if there is none."""
+        return int.from_bytes(self.data[14:16], "big") / 10
 
     @property
     def model(self) -> str:
@@ -94,6 +113,12 @@ def command(code: int, *, record: int = 0, user: int = 0) -> bytes:
     return _frame(code, record.to_bytes(2, "little") + bytes((0, user)), FROM_HOST)
 
 
+def scale_command(code: int) -> bytes:
+    """Return the bytes of a question to a scale, which are seven."""
+    body = bytes((START, code, 2, 0, 0, FROM_HOST))
+    return body + bytes((sum(body) & 0xFF,))
+
+
 def read_command(buffer: bytes | bytearray, at: int) -> Reply | NeedMore | None:
     """Return the question that stands at `at`, as an instrument reads it."""
     return _read(bytes(buffer), at, FROM_HOST)
@@ -108,7 +133,10 @@ def time_bytes(time: datetime) -> bytes:
 def scrub(reply: Reply) -> bytes:
     """Return the reply with zeros for the serial number, all that identifies."""
     if reply.command in {SERIAL_LOW, SERIAL_HIGH}:
-        return encode(Reply(reply.command, bytes(4)))
+        return encode(Reply(reply.command, bytes(len(reply.data))))
+    if reply.is_scale:
+        kept = reply.data[14:16]
+        return encode(Reply(reply.command, bytes(14) + kept + bytes(len(reply.data) - 16)))
     return encode(reply)
 
 
@@ -118,13 +146,20 @@ def _frame(code: int, data: bytes, end: int) -> bytes:
 
 
 def _look(buffer: bytes, at: int) -> Reply | NeedMore | None:
-    return _read(buffer, at, FROM_INSTRUMENT)
+    found = _read(buffer, at, FROM_INSTRUMENT)
+    if found is not None or buffer[at + 1] not in {SCALE, SCALES}:
+        return found
+    for size in SCALE_SIZES:
+        found = _read(buffer, at, FROM_INSTRUMENT, size)
+        if found is not None:
+            return found
+    return None
 
 
-def _read(buffer: bytes, at: int, end: int) -> Reply | NeedMore | None:
-    raw = buffer[at : at + SIZE]
-    if len(raw) < SIZE:
+def _read(buffer: bytes, at: int, end: int, size: int = SIZE) -> Reply | NeedMore | None:
+    raw = buffer[at : at + size]
+    if len(raw) < size:
         return NEED_MORE
-    if raw[0] != START or raw[6] != end or sum(raw[:-1]) & 0xFF != raw[-1]:
+    if raw[0] != START or raw[-2] != end or sum(raw[:-1]) & 0xFF != raw[-1]:
         return None
-    return Reply(raw[1], raw[2:6], raw)
+    return Reply(raw[1], raw[2:-2], raw)

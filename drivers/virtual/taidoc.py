@@ -10,9 +10,10 @@ import msgspec
 
 from drivers.protocols import taidoc
 from drivers.protocols.scanning import NeedMore
-from drivers.protocols.taidoc import Reply, encode, read_command, time_bytes
+from drivers.protocols.taidoc import Reply, encode, read_command, scale_command, time_bytes
 
 AWAKE_S = 60.0
+_SCALE_MODELS = 0x25
 _SERIAL = bytes.fromhex("2163547001000000")
 
 
@@ -58,6 +59,10 @@ class VirtualTaiDoc:
         self._heard += data
         out = b""
         while self._heard:
+            if (code := asked_scale(self._heard)) is not None:
+                del self._heard[:7]
+                out += self._weight(code)
+                continue
             question = read_command(self._heard, 0)
             if isinstance(question, NeedMore):
                 break
@@ -84,8 +89,24 @@ class VirtualTaiDoc:
         data = known.get(question.command)
         return encode(Reply(question.command, data)) if data is not None else b""
 
+    def _weight(self, code: int) -> bytes:
+        """Return the last weight, if somebody stood on the scale just now and it is one."""
+        made = [each for each in self._made() if 0 <= self._now_s - each.at_s < AWAKE_S]
+        if not made or self._scene.model >> 8 != _SCALE_MODELS:
+            return b""
+        tenths = made[0].value[0] | made[0].value[1] << 8
+        return encode(Reply(code, bytes(14) + tenths.to_bytes(2, "big") + bytes(12)))
+
     def _time(self, record: Stored | None) -> bytes:
         if record is None or not self._scene.keeps_time:
             return bytes(4)
         time = time_bytes(self._clock + timedelta(seconds=record.at_s))
         return time[:2] + bytes((time[2] | record.flags, time[3]))
+
+
+def asked_scale(heard: bytes | bytearray) -> int | None:
+    """Return which question to a scale stands at the beginning of what was heard."""
+    for code in (taidoc.SCALE, taidoc.SCALES):
+        if heard.startswith(scale_command(code)):
+            return code
+    return None

@@ -202,3 +202,10 @@ def test_a_result_that_comes_while_the_envelope_is_awaited_is_taken_after_it():
     second = encode(with_field(5, b"S131"))
     items = session(encode(Message(FIELDS)) + second, granted=FETCH)[2]
     assert [values(item)[Metric.SYSTOLIC] for item in items] == [122, 131]
+
+
+def test_an_envelope_that_comes_unasked_is_told_and_is_no_value():
+    envelope = encode(Message((b"TM2655", b"RP", b"N  3", b"152, 12", b"148, 19", b" 96, 33")))
+    (notice,) = session(envelope)[2]
+    assert isinstance(notice, Notice)
+    assert "3 pairs, 152 to 96 mmHg" in notice.text

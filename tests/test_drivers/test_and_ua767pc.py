@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers.instruments.and_ua767pc import AndUa767pc, Settings, measurement
+from drivers.instruments.and_ua767.pc import AndUa767pc, Settings, measurement
 from drivers.model import Instant, Measurement, Metric, Skipped, Status
 from drivers.protocols.and_ua767pc import Decoder, Result, encode
 from drivers.transports.bench import BenchHost, items_until_lost

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from drivers.contract import Write
 from drivers.instruments.taidoc import ClockReading, Record, Settings, TaiDoc, meaning
+from drivers.instruments.taidoc.overheard import Overheard
 from drivers.model import Flag, Instant, InstrumentId, Kind, Measurement, Metric, Notice, Status
+from drivers.protocols import taidoc
 from drivers.protocols.taidoc import Decoder, Reply, command, encode, scrub, time_bytes
 from drivers.transports.bench import BenchHost, items_until_lost
 from drivers.transports.memory import MemoryLink
@@ -199,3 +201,58 @@ def test_a_hub_whose_own_clock_is_not_trusted_places_nothing():
 
 def test_a_clock_years_off_places_nothing():
     assert [item.device_time.age_s for item in session(20, clock_offset_s=-3e8)[2]] == [None]
+
+
+def overheard(*replies, **options):
+    heard = Overheard(Settings(**options))
+    return [item for reply in replies for item in heard.read(reply, AT)]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ((121, 92, 78, 69), Kind.BLOOD_PRESSURE),
+        ((97, 0, 60, 76), Kind.OXIMETRY),
+        ((0x6E, 0x01, 0xF5, 0), Kind.TEMPERATURE),  # 366: tenths, the room's temperature behind it
+        ((0x4C, 0x0E, 0, 0), Kind.TEMPERATURE),  # 3660: hundredths
+    ],
+)
+def test_a_record_heard_by_chance_is_read_where_its_bytes_can_be_one_thing(value, kind):
+    (item,) = overheard(Reply(0x26, bytes(value), b"raw"))
+    assert (item.kind, item.device_time, item.flags) == (kind, None, {Flag.FROM_MEMORY})
+
+
+@pytest.mark.parametrize("value", [(112, 0, 0, 0), (121, 92, 78, 3), (0xFF, 0xFF, 0xFF, 0xFF)])
+def test_a_record_heard_by_chance_that_could_be_anything_is_told_and_not_guessed(value):
+    (item,) = overheard(Reply(0x26, bytes(value), b"raw"))
+    assert isinstance(item, Notice)
+
+
+def test_the_model_heard_before_decides_and_the_time_heard_before_is_the_record_s():
+    heard = (Reply(0x24, bytes.fromhex("28310000")), bp_time(0xC0))
+    (item,) = overheard(*heard, Reply(0x26, bytes((121, 92, 78, 69)), b"raw"))
+    assert item.device_time.local == datetime.fromisoformat("2026-01-05T08:30")
+    assert Flag.IRREGULAR_PULSE in item.flags
+
+
+def test_an_empty_record_heard_by_chance_says_nothing():
+    assert overheard(TIME, Reply(0x26, bytes(4), b"raw")) == []
+
+
+SCALE = encode(Reply(0x71, bytes(14) + (714).to_bytes(2, "big") + bytes(20)))
+
+
+def test_a_scale_s_long_reply_is_tenths_of_a_kilogram_high_byte_first():
+    (reply,) = Decoder().feed(SCALE)
+    assert (len(SCALE), reply.weight) == (40, 71.4)
+    (item,) = overheard(reply)
+    assert (item.kind, values(item)) == (Kind.WEIGHT, {Metric.WEIGHT: 71.4})
+
+
+def test_a_scale_is_asked_in_seven_bytes_and_its_weight_has_no_time():
+    assert taidoc.scale_command(taidoc.SCALE) == bytes.fromhex("51 71 02 00 00 A3 67")
+    assert taidoc.scale_command(taidoc.SCALES) == bytes.fromhex("51 77 02 00 00 A3 6D")
+    _, link, got = session(20, model=0x2551, records=({"at_s": 5, "value": (202, 2, 0, 0)},))
+    assert [values(item) for item in got] == [{Metric.WEIGHT: 71.4}]
+    assert (got[0].device_time, got[0].flags) == (None, {Flag.FROM_MEMORY})
+    assert {data[1] for _, data in link.written if len(data) == 7} == {0x77}

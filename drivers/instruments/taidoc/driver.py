@@ -9,41 +9,28 @@ Every record is stored data: it is flagged from-memory and carries the time the 
 to the minute. It is placed in the hub's time only if the instrument's clock was read when it woke
 and is within a day of the hub's; otherwise nobody can say whose it is and it is held for a person.
 
-What is measured follows from the model (31xx pressure, 11xx and 12xx temperature, 82xx oximetry)
-or, for models with another number, from the setting `measures`. Blood sugar and scales (25xx, whose
-value layout only one source has) are told as notices and never as values.
+What is measured follows from the model (31xx pressure, 11xx and 12xx temperature, 82xx oximetry,
+25xx weight) or, for models with another number, from the setting `measures`. Blood sugar is told as
+a notice and never as a value. A scale is asked for its last weight, which has no time: only a
+person who compares it with the display can say whose it is.
 
-no record      every byte 0
-no value       systolic, saturation or temperature 0; pulse 3 or less
-implausible    4096 and more of a thermometer: hundredths above 40.95 cannot be told from tenths
-               with a flag above them, as IR42 sends; `masked_temperature` is for those
+Where nothing may be asked, what is heard all the same is read: see `overheard`.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
-
-import msgspec
 
 from drivers.contract import ByteLink, Emit, Host, Write
-from drivers.model import (
-    DeviceTime,
-    Flag,
-    Instant,
-    InstrumentId,
-    Item,
-    Kind,
-    Measurement,
-    Metric,
-    Notice,
-    NoticeKind,
-    Reading,
-    Skipped,
-    Status,
-    Unit,
+from drivers.instruments.taidoc.meaning import (
+    RESOLUTION_S,
+    ClockReading,
+    Record,
+    Settings,
+    kind_of,
+    meaning,
+    weighed,
 )
-from drivers.plausibility import pressures, reading
+from drivers.instruments.taidoc.overheard import Overheard
+from drivers.model import Instant, InstrumentId, Kind, Notice, NoticeKind, Skipped
 from drivers.protocols import taidoc
 from drivers.protocols.taidoc import Decoder, Reply, command
 from drivers.sessions import Dialogue, Heard
@@ -51,49 +38,8 @@ from drivers.sessions import Dialogue, Heard
 DRIVER = "taidoc"
 ANSWER_S = 1.0
 MOST_NEW = 20  # records in a row that are looked through for the last one known
-RESOLUTION_S = 60.0
 CLOCK_TRUSTED_WITHIN_S = 86400.0  # any zone, and a clock somebody has set
-FEWEST_PULSE = 3  # this and less are how these instruments say that there is none
-
-_KIND_OF_MODEL = {
-    "31": Kind.BLOOD_PRESSURE,
-    "11": Kind.TEMPERATURE,
-    "12": Kind.TEMPERATURE,
-    "82": Kind.OXIMETRY,
-}
 _NS = 1_000_000_000
-
-
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Options of one instrument; `user` is its memory's user, 1 where it has users at all."""
-
-    measures: Literal["blood-pressure", "temperature", "oximetry"] | None = None
-    user: Annotated[int, msgspec.Meta(ge=0, le=4)] = 0
-    backlog: Annotated[int, msgspec.Meta(ge=0, le=500)] = 0
-    poll_s: Annotated[float, msgspec.Meta(ge=1.0, le=60.0)] = 3.0
-    masked_temperature: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The two replies that make a stored measurement."""
-
-    time: Reply
-    value: Reply
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is no record of this number."""
-        return not any(self.time.data) and not any(self.value.data)
-
-
-@dataclass(frozen=True, slots=True)
-class ClockReading:
-    """What the instrument's clock said at a moment of the hub's."""
-
-    local: datetime
-    at: Instant
-    error_s: float
 
 
 class TaiDoc:
@@ -105,12 +51,16 @@ class TaiDoc:
 
     async def run(self, link: ByteLink, emit: Emit) -> None:
         """Ask again and again, as far as granted, until the link is lost."""
+        overheard = Overheard(self._settings)
 
-        async def other(item: Reply | Skipped, _at: Instant) -> None:
+        async def other(item: Reply | Skipped, at: Instant) -> None:
             if isinstance(item, Skipped):
                 await emit(item)
-            else:
+            elif self._host.may(Write.FETCH):
                 self._host.count("replies_unasked")
+            else:
+                for said in overheard.read(item, at):
+                    await emit(said)
 
         async with Dialogue(self._host, link, Decoder(), other) as talk:
             session = _Session(self._host, self._settings, talk, emit)
@@ -129,6 +79,7 @@ class _Session:
         self._model: str | None = None  # None: not heard since it last fell silent
         self._clock: ClockReading | None = None
         self._newest: Record | None = None
+        self._weighed: Reply | None = None
 
     async def visit(self) -> None:
         """Ask whether somebody is awake and, if so, for what is new."""
@@ -140,8 +91,10 @@ class _Session:
         if model != self._model:
             self._model = model
             await self._meet(model, at)
-        kind = _kind(model, self._settings)
-        if kind is not None:
+        kind = kind_of(model, self._settings)
+        if kind is Kind.WEIGHT:
+            await self._weigh(model)
+        elif kind is not None:
             await self._read_new(kind)
 
     async def _meet(self, model: str, at: Instant) -> None:
@@ -153,7 +106,7 @@ class _Session:
         known = serial if serial and serial.strip("0") else None
         self._host.identify(InstrumentId(DRIVER, f"TD-{model}", known))
         await self._read_clock()
-        if _kind(model, self._settings) is None:
+        if kind_of(model, self._settings) is None:
             text = f"model TD-{model} is not known here: set what it measures, if it is one of ours"
             await self._emit(Notice(NoticeKind.UNMAPPED, text, at))
 
@@ -189,6 +142,17 @@ class _Session:
             for item in meaning(kind, record, at, self._clock, self._settings):
                 await self._emit(item)
 
+    async def _weigh(self, model: str) -> None:
+        """Tell the last weight of a scale, once."""
+        code = taidoc.SCALE if model == taidoc.FIRST_SCALE else taidoc.SCALES
+        question = taidoc.scale_command(code)
+        heard = await self._talk.ask(
+            Write.FETCH, question, lambda r: r.command == code and r.is_scale, ANSWER_S
+        )
+        if heard is not None and heard[0] != self._weighed:
+            self._weighed = heard[0]
+            await self._emit(weighed(*heard))
+
     async def _record(self, number: int) -> tuple[Record, Instant] | None:
         time = await self._ask(taidoc.RECORD_TIME, record=number)
         value = await self._ask(taidoc.RECORD_VALUE, record=number) if time else None
@@ -202,76 +166,6 @@ class _Session:
         return await self._talk.ask(purpose, question, lambda r: r.command == code, ANSWER_S)
 
 
-def meaning(
-    kind: Kind, record: Record, at: Instant, clock: ClockReading | None, settings: Settings
-) -> Iterator[Item]:
-    """Yield the measurement of a record, or the notice that it is none of ours."""
-    time, value = record.time.data, record.value
-    irregular, average = False, False
-    if kind is Kind.BLOOD_PRESSURE:
-        if not time[2] & 0x80:
-            yield Notice(NoticeKind.UNMAPPED, "a record of blood sugar, which is not taken", at)
-            return
-        irregular, average = bool(time[2] & 0x40 or time[3] & 0x60), bool(time[3] & 0x80)
-    flags = {Flag.FROM_MEMORY} | ({Flag.IRREGULAR_PULSE} if irregular else set())
-    yield Measurement(
-        kind,
-        _READINGS[kind](value, settings),
-        at,
-        value.raw,
-        device_time=_device_time(record.time.time, at, clock),
-        flags=frozenset(flags),
-        evidence=(("average", "of several measurements"),) if average else (),
-    )
-
-
-def _device_time(
-    taken: datetime | None, at: Instant, clock: ClockReading | None
-) -> DeviceTime | None:
-    if taken is None or clock is None:
-        return None if taken is None else DeviceTime(taken, RESOLUTION_S)
-    now = clock.local + timedelta(seconds=(at.mono_ns - clock.at.mono_ns) / _NS)
-    return DeviceTime(
-        taken, RESOLUTION_S, age_s=(now - taken).total_seconds(), age_error_s=clock.error_s
-    )
-
-
 def _ahead_s(local: datetime, at: Instant) -> float:
     hub = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at.wall_ns // 1000)
     return (local - hub.replace(tzinfo=None)).total_seconds()
-
-
-def _kind(model: str, settings: Settings) -> Kind | None:
-    if settings.measures is not None:
-        return Kind(settings.measures)
-    return _KIND_OF_MODEL.get(model[:2])
-
-
-def _cuff(value: Reply, _settings: Settings) -> tuple[Reading, ...]:
-    systolic, mean, diastolic, _ = value.data
-    return (*pressures(systolic, diastolic, mean or None), _pulse(value))
-
-
-def _oximeter(value: Reply, _settings: Settings) -> tuple[Reading, ...]:
-    return (reading(Metric.SPO2, value.word & 0xFFF, Unit.PERCENT), _pulse(value))
-
-
-def _thermometer(value: Reply, settings: Settings) -> tuple[Reading, ...]:
-    number = value.word & 0xFFF if settings.masked_temperature else value.word
-    if number > 0xFFF:
-        return (Reading(Metric.BODY_TEMPERATURE, None, Unit.CELSIUS, Status.IMPLAUSIBLE),)
-    return (
-        reading(Metric.BODY_TEMPERATURE, number / (100 if number >= 1000 else 10), Unit.CELSIUS),
-    )
-
-
-def _pulse(value: Reply) -> Reading:
-    said = value.data[3]
-    return reading(Metric.PULSE_RATE, said if said > FEWEST_PULSE else None, Unit.PER_MIN)
-
-
-_READINGS = {
-    Kind.BLOOD_PRESSURE: _cuff,
-    Kind.OXIMETRY: _oximeter,
-    Kind.TEMPERATURE: _thermometer,
-}
