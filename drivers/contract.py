@@ -5,6 +5,7 @@ It awaits ``emit`` for every item: when that returns, what must be durable is du
 may acknowledge to the instrument what it has emitted. Decoders are pure and never wait.
 """
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +26,9 @@ class Write(StrEnum):
     DELETE_RECORDS = "delete-records"
 
 
+_LINE = re.compile(r"(\d{2,7}) ([5-8])([NEOMS])([12])", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class SerialLine:
     """Line settings of a serial instrument; software flow control is always off."""
@@ -33,6 +37,20 @@ class SerialLine:
     bits: int = 8
     parity: str = "N"
     stop: int = 1
+
+    def __str__(self) -> str:
+        """Return it as people write it: 9600 8N1."""
+        return f"{self.baud} {self.bits}{self.parity}{self.stop}"
+
+    @staticmethod
+    def of(text: str) -> "SerialLine":
+        """Return the line settings in a text like `9600 8N1`; ValueError says how to write it."""
+        found = _LINE.fullmatch(text)
+        if found is None or not 0 < int(found[1]) <= 4_000_000:
+            raise ValueError(
+                f"line {text!r}: write baud, data bits, parity and stop bits: 9600 8N1"
+            )
+        return SerialLine(int(found[1]), int(found[2]), found[3], int(found[4]))
 
     @property
     def bits_per_byte(self) -> int:

@@ -78,6 +78,11 @@ class Entry:
     virtual instrument; `protocol` is the module that holds `Decoder`, `encode`, `scrub` and
     `MAX_PENDING`, and `decoder_for(frame)` where a decoder may want several frames in a row.
     `writes` is everything the driver can ever be granted to write.
+
+    `line` is how it is set when it comes, `also` what else it is met with. `rhythm_s` is the time
+    between two frames of an instrument that speaks all the while; None where it speaks when it has
+    measured, or is asked. `question` changes nothing and is answered by a frame; `detect` puts it
+    to a silent port if it may ask.
     """
 
     title: str
@@ -92,6 +97,9 @@ class Entry:
     writes: frozenset[Write] = frozenset()
     line: SerialLine = field(default_factory=SerialLine)
     matches: str = ""
+    also: tuple[SerialLine, ...] = ()
+    rhythm_s: float | None = None
+    question: bytes = b""
 
     def factory(self) -> Factory:
         """Import and return what builds the driver."""

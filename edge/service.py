@@ -18,16 +18,18 @@ from edge.contract.messages import DeviceState, DeviceStatus, Live
 from edge.control import Control
 from edge.desk import Desk
 from edge.events import CloseReason
+from edge.health import LinkState
 from edge.observation import Moment, Origin
 from edge.publish.publisher import Publisher
 from edge.station import Station
-from edge.supervisor import LinkState, Plan, Supervisor
+from edge.supervisor import Plan, Supervisor
 
 log = logging.getLogger(__name__)
 
 IDLE_LOOK_S = 5.0
 DEVICES_LOOK_S = 1.0
 PREVIEW_S = 1.0
+COUNTERS_S = 60.0  # how old the counters in a retained status may get
 
 _PRESENCE = {
     LinkState.ABSENT: DeviceState.ABSENT,
@@ -92,7 +94,9 @@ class Service:
             now = station.clock.now()
             for name, supervisor in station.supervisors.items():
                 status = _status_of(supervisor, now, station.ways.run)
-                if name not in told or replace(status, at=told[name].at) != told[name]:
+                if name not in told or _is_news(told[name], status):
+                    if name not in told or told[name].link != status.link:
+                        log.info("%s: %s %s", name, status.link, status.reason or "")
                     told[name] = status
                     self._publisher.device_status(name, status)
             await station.clock.sleep(DEVICES_LOOK_S)
@@ -125,15 +129,25 @@ class Service:
 
 
 def _status_of(supervisor: Supervisor, now: Instant, run: str) -> DeviceStatus:
-    state = supervisor.health.seen_at(now)
+    seen = supervisor.health.seen_at(now)
     identity = supervisor.intake.identity
     return DeviceStatus(
-        state=_PRESENCE[state],
+        state=_PRESENCE[seen.state],
         boot_id=run,
         at=utc(now.wall_ns),
         driver=supervisor.plan.driver,
         model=identity.model,
         serial=identity.serial,
         firmware=identity.firmware,
-        reason=supervisor.health.reason or (state if state is LinkState.SILENT else None),
+        reason=seen.reason or None,
+        link=seen.state,
+        counters={name: n for name, n in supervisor.health.counts.items() if n >= 0},
     )
+
+
+def _is_news(told: DeviceStatus, status: DeviceStatus) -> bool:
+    """Tell whether a status says something that matters now; counters alone can wait a minute."""
+    if replace(status, at=told.at, counters=told.counters) != told:
+        return True
+    waited = status.at - told.at
+    return status.counters != told.counters and abs(waited.total_seconds()) >= COUNTERS_S

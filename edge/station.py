@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from drivers.model import Kind
+from drivers.model import Instant, Kind
 from edge.acceptance import Due, Hub, due, result_of, subject_key
 from edge.chronicle import Chronicle
 from edge.clock import NS, Clock
@@ -172,10 +172,7 @@ class Station:
         key = state.association.subject if state.association else None
         subject = await self.store.subject(key) if key else None
         now = self.clock.now()
-        instruments = tuple(
-            InstrumentView(name, each.plan.driver, each.health.seen_at(now), each.health.reason)
-            for name, each in self.supervisors.items()
-        )
+        instruments = tuple(_instrument(name, each, now) for name, each in self.supervisors.items())
         return replace(view_of(state, subject, self.live, now), instruments=instruments)
 
     def take_now(self, instrument: str, kind: Kind) -> bool:
@@ -247,6 +244,12 @@ class Station:
                 row
             )
         return [enqueued], Enqueue(row)
+
+
+def _instrument(name: str, supervisor: Supervisor, now: Instant) -> InstrumentView:
+    seen = supervisor.health.seen_at(now)
+    counts = dict(supervisor.health.counts)
+    return InstrumentView(name, supervisor.plan.driver, seen.state, seen.reason, counts)
 
 
 async def _if_there_is_room(work: Awaitable[object]) -> None:

@@ -7,11 +7,9 @@ bytes of an earlier run go through the driver first, then the link is opened, ag
 import asyncio
 import logging
 import zlib
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from drivers.contract import Arrived, ByteLink, Emit, GattLink, Peer, Write
@@ -31,26 +29,15 @@ from edge.association import is_stored
 from edge.backoff import delays
 from edge.clock import NS, Clock
 from edge.events import Event, LinkClosed, LinkOpened
+from edge.health import Health, LinkState
 from edge.intake import Intake
 from edge.observation import Moment
 from edge.store import Store, StoreError
 
 log = logging.getLogger(__name__)
 
-STALLED_S = 10.0  # every supported stream speaks at least once a second or two
 IDENTIFIED_S = 15.0  # longer than any driver's questions take, repeated ones too
 WRONG_INSTRUMENT_S = 60.0  # somebody must act; look again now and then
-
-
-class LinkState(StrEnum):
-    """What an instrument does, from what was heard, not from what is configured."""
-
-    ABSENT = "absent"
-    OPENING = "opening"
-    SILENT = "silent"
-    STREAMING = "streaming"
-    WRONG = "wrong-instrument"
-    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +58,6 @@ class Plan:
         return InstrumentId(self.driver)
 
 
-@dataclass(slots=True)
-class Health:
-    """What the service page shows of a link."""
-
-    state: LinkState = LinkState.ABSENT
-    reason: str = ""
-    heard_mono_ns: int | None = None
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def seen_at(self, now: Instant) -> LinkState:
-        """Return the state, with a stream that stalled seen as silent."""
-        if self.state is not LinkState.STREAMING or self.heard_mono_ns is None:
-            return self.state
-        stalled = now.mono_ns - self.heard_mono_ns > STALLED_S * NS
-        return LinkState.SILENT if stalled else self.state
-
-
 Record = Callable[[Event], Awaitable[None]]
 
 
@@ -103,7 +73,7 @@ class Supervisor:
         intake: Callable[[Plan], Intake],
     ) -> None:
         self.plan = plan
-        self.health = Health()
+        self.health = Health(plan.driver, plan.entry)
         self.intake = intake(plan)
         self._new_intake = intake
         self.clock = clock
@@ -150,7 +120,8 @@ class Supervisor:
             self._opened_ns = self.clock.now().mono_ns
             self.intake = self._new_intake(self.plan)
             await self._announce()
-            self._state(LinkState.SILENT)
+            self.health.opened(self.clock.now(), getattr(link, "errors", dict))
+            log.info("%s: open", self.plan.name)
             try:
                 await self._drive(_Host(self), self._listened(link), self._emit)
             finally:
@@ -221,10 +192,8 @@ class Supervisor:
             "given its number; allow 'identify' or remove `serial` from the settings"
         )
 
-    def _heard(self) -> None:
-        self._state(LinkState.STREAMING)
-        self.health.heard_mono_ns = self.clock.now().mono_ns
-        self.health.counts["chunks"] += 1
+    def _heard(self, chunk: Chunk) -> None:
+        self.health.heard(chunk, self.clock.now())
 
     def identified(self, who: InstrumentId) -> None:
         """Take an instrument's identity; DeviceMismatch if it is not the one the settings name."""
@@ -250,7 +219,7 @@ class Supervisor:
     def _state(self, state: LinkState, reason: str = "") -> None:
         if state is not self.health.state:
             log.info("%s: %s %s", self.plan.name, state, reason)
-        self.health.state, self.health.reason = state, reason
+        self.health.become(state, reason)
 
 
 class _Host:
@@ -300,13 +269,13 @@ class _RecoveringHost(_Host):
 class _Heard:
     """A link that tells when something comes in."""
 
-    def __init__(self, link: ByteLink, heard: Callable[[], None]) -> None:
+    def __init__(self, link: ByteLink, heard: Callable[[Chunk], None]) -> None:
         self._link = link
         self._heard = heard
 
     async def __aiter__(self) -> AsyncIterator[Chunk]:
         async for chunk in self._link:
-            self._heard()
+            self._heard(chunk)
             yield chunk
 
     async def write(self, purpose: Write, data: bytes) -> None:
@@ -316,7 +285,7 @@ class _Heard:
 class _HeardGatt:
     """The same for a Bluetooth connection."""
 
-    def __init__(self, link: GattLink, heard: Callable[[], None]) -> None:
+    def __init__(self, link: GattLink, heard: Callable[[Chunk], None]) -> None:
         self._link = link
         self._heard = heard
 
@@ -326,7 +295,7 @@ class _HeardGatt:
 
     async def __aiter__(self) -> AsyncIterator[Chunk]:
         async for chunk in self._link:
-            self._heard()
+            self._heard(chunk)
             yield chunk
 
     async def subscribe(self, channel: str, arrived: Arrived | None = None) -> None:
@@ -334,7 +303,7 @@ class _HeardGatt:
 
     async def read(self, channel: str) -> Chunk:
         chunk = await self._link.read(channel)
-        self._heard()
+        self._heard(chunk)
         return chunk
 
     async def write(self, purpose: Write, channel: str, data: bytes) -> None:

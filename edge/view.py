@@ -4,7 +4,7 @@ It names the patient who is present and nobody else: values held from before are
 described, never shown with a person. Nothing here decides anything.
 """
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from drivers.model import Instant, Reading
 from edge.acceptance import timing_of
@@ -52,12 +52,17 @@ class LiveView(Struct, frozen=True):
 
 
 class InstrumentView(Struct, frozen=True):
-    """One of the two lights: whether an instrument is heard, from what was heard."""
+    """One of the two lights: whether an instrument is heard, from what was heard.
+
+    `counters` are of this run of the service: sessions, bytes, frames, skipped_bytes, broken
+    (checksum failures), missing (gaps in a sequence), and what the driver counts.
+    """
 
     name: str
     driver: str
     state: str
     reason: str
+    counters: dict[str, int] = field(default_factory=dict)
 
 
 class WayView(Struct, frozen=True):

@@ -21,6 +21,7 @@ AND_TM2655 = Entry(
     sources="Open BP Kiosk (tm2655.rb); a Kotlin and a Python kiosk program; a hospital's note",
     writes=frozenset({Write.FETCH}),
     line=SerialLine(baud=2400),
+    also=(SerialLine(9600),),
     matches="16 16 01 30 30 02 TM2655 1E ..., checked, at the end of a measurement",
 )
 
@@ -71,6 +72,8 @@ MAIBOBO = Entry(
     sources="three open programs (C#, Python, JavaScript) that agree; models not stated",
     writes=frozenset({Write.IDENTIFY}),
     line=SerialLine(baud=115200),
+    also=(SerialLine(9600),),
+    question=bytes.fromhex("CC 80 03 03 01 01 00 00"),  # opens the connection
     matches="AA 80 03, length, 01: checked frames while the cuff works",
 )
 
@@ -96,5 +99,7 @@ TAIDOC = Entry(
     ),
     writes=frozenset({Write.IDENTIFY, Write.FETCH}),
     line=SerialLine(baud=19200),
+    also=(SerialLine(9600),),
+    question=bytes.fromhex("51 24 00 00 00 00 A3 18"),  # model
     matches="answers 51 24 00 00 00 00 A3 18 with a frame 51 24 .. A5",
 )

@@ -38,5 +38,6 @@ IVY_450C = Entry(
     confidence=Confidence.SINGLE,
     sources="MD PnP Program, OpenICE: device driver and a recording of an Ivy 450C",
     line=SerialLine(baud=9600),
+    rhythm_s=1.0,
     matches="FF ANSAR-B, one packet a second",
 )

@@ -33,6 +33,8 @@ NONIN = Entry(
     ),
     writes=frozenset({Write.SELECT_FORMAT, Write.IDENTIFY, Write.SET_CLOCK}),
     line=SerialLine(baud=9600),
+    rhythm_s=1.0,  # Data Format 8; spot checks of format 13 make no stream
+    question=bytes.fromhex("02 73 00 03"),  # device type
     matches="packets of 25 checksummed frames, checksummed records, or four alike seconds in a row",
 )
 
@@ -59,6 +61,7 @@ MASIMO_ASCII1 = Entry(
         "log Rad-8 and Radical-5"
     ),
     line=SerialLine(baud=9600),
+    rhythm_s=1.0,
     matches="lines MM/DD/YY HH:MM:SS ... SPO2= BPM= EXC=, one a second",
 )
 
@@ -83,6 +86,7 @@ NELLCOR = Entry(
     confidence=Confidence.CONFIRMED,
     sources="Mallinckrodt NPB-290 and NPB-295 operator's manuals; MD PnP driver for N-595",
     line=SerialLine(baud=9600),
+    rhythm_s=2.0,
     matches="... VERSION ... CRC: and TIME %SPO2 BPM PA, rows every 2 s",
 )
 
@@ -111,6 +115,8 @@ CONTEC_V7 = Entry(
     ),
     writes=frozenset({Write.IDENTIFY, Write.SELECT_FORMAT, Write.KEEP_ALIVE}),
     line=SerialLine(baud=115200),
+    rhythm_s=1 / 60,
+    question=bytes.fromhex("7D 81 A8 80 80 80 80 80 80"),  # model
     matches="after 7D 81 A1 80 80 80 80 80 80: packets 01 with bit 7 set in the eight after it",
 )
 
@@ -138,6 +144,8 @@ BCI_5BYTE = Entry(
         "parser; the flag bits are read so that any of their meanings disowns the value"
     ),
     line=SerialLine(baud=4800),
+    also=(SerialLine(19200, parity="O"), SerialLine(9600), SerialLine(4800, parity="E")),
+    rhythm_s=1 / 50,
     matches="five bytes, only the first with bit 7; CMS50 firmware v5: 19200 8O1",
 )
 
@@ -161,5 +169,6 @@ NONIN_ASCII = Entry(
     confidence=Confidence.CONFIRMED,
     sources="Nonin operator's manuals of 2500, 8500, 8600V, Avant 9600, 9847 and BT4000",
     line=SerialLine(baud=9600),
+    rhythm_s=1.0,
     matches="lines SPO2=nnn HR=nnn, one a second",
 )

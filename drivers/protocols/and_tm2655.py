@@ -141,6 +141,11 @@ def _number(text: bytes) -> int | None:
     return int(digits) if digits.isdigit() and _NUMBER.fullmatch(text) else None
 
 
+def broken(skipped: bytes) -> int:
+    """Return how many messages with a wrong check stand in bytes that were skipped."""
+    return len(re.findall(re.escape(START + ADDRESS) + rb"\x02[^\x03]*\x03.", skipped, re.DOTALL))
+
+
 def _check(data: bytes) -> int:
     check = 0
     for byte in data:

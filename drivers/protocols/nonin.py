@@ -188,6 +188,18 @@ class Decoder:
         self._believes_df8 = False
 
 
+def broken(skipped: bytes) -> int:
+    """Return how many frames of formats 2 and 7 with a wrong sum stand in skipped bytes."""
+    return nonin_stream.broken(skipped)
+
+
+def missing(before: Frame, after: Frame) -> int:
+    """Return how many packets the timer shows to be lost between two."""
+    if isinstance(before, PlethPacket) and isinstance(after, PlethPacket):
+        return nonin_stream.missing(before, after)
+    return 0
+
+
 def decoder_for(frame: Frame) -> Decoder:
     """Return a decoder that believes this frame when it stands alone."""
     return Decoder(8 if isinstance(frame, SecondFrame) else None)

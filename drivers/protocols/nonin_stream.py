@@ -51,6 +51,7 @@ SPO2_MISSING = 127
 
 _DF2_START = 0x01
 _ALWAYS = 0x80
+TIMER_STEPS = 1 << 14
 
 
 class FrameStatus(IntFlag):
@@ -203,6 +204,28 @@ def sound_df7(buffer: bytearray, at: int, index: int) -> bool:
 
 def _checked(buffer: bytearray, at: int) -> bool:
     return sum(buffer[at : at + 4]) & 0xFF == buffer[at + 4]
+
+
+def broken(skipped: bytes) -> int:
+    """Return how many frames have a wrong sum; one counts only where its neighbour before is sound.
+
+    Of Data Format 2 the constant first byte does as well.
+    """
+    buffer, at, count, in_step = bytearray(skipped), 0, 0, False
+    while at + FRAME_BYTES <= len(buffer):
+        head = buffer[at] == _DF2_START and buffer[at + 1] >= _ALWAYS
+        framed = head or (in_step and buffer[at] >= _ALWAYS)
+        if framed and not _checked(buffer, at):
+            count += 1
+        in_step = framed or (buffer[at] >= _ALWAYS and _checked(buffer, at))
+        at += FRAME_BYTES if in_step else 1
+    return count
+
+
+def missing(before: PlethPacket, after: PlethPacket) -> int:
+    """Return how many packets are lost between two; none where the timer began anew."""
+    steps = (after.timer - before.timer) % TIMER_STEPS
+    return steps - 1 if 0 < steps < TIMER_STEPS // 2 else 0
 
 
 def unpack_df2(raw: bytes) -> PlethPacket:

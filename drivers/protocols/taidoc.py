@@ -140,6 +140,11 @@ def scrub(reply: Reply) -> bytes:
     return encode(reply)
 
 
+def broken(skipped: bytes) -> int:
+    """Return how many replies with a wrong sum stand in bytes that were skipped."""
+    return len(re.findall(rb"\x51.{5}\xa5.", skipped, re.DOTALL))
+
+
 def _frame(code: int, data: bytes, end: int) -> bytes:
     body = bytes((START, code)) + data + bytes((end,))
     return body + bytes((sum(body) & 0xFF,))

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import grp
 import os
+import struct
 import termios
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -23,6 +24,8 @@ from drivers.model import Chunk, Instant
 
 READ_BYTES = 4096
 MAX_UNREAD_BYTES = 65_536  # more than a minute at 9600 baud; then the kernel's own buffer fills
+TIOCGICOUNT = 0x545D  # of include/uapi/asm-generic/ioctls.h
+COUNTED = struct.Struct("=11i36x")  # struct serial_icounter_struct of linux/serial.h
 HELD = {errno.EBUSY, errno.EWOULDBLOCK}  # by TIOCEXCL, by a lock
 
 
@@ -50,11 +53,19 @@ class SerialPort:
         self._port = _opened(path, line)
         self._fd: int = self._port.fileno()
         self._reading = False
+        self._counted = _port_errors(self._fd)
         self._resume()
 
     def close(self) -> None:
         """Give the port back; waiting readers and writers see the link lost. May be repeated."""
         self._end(f"{self._path}: closed")
+
+    def errors(self) -> dict[str, int]:
+        """Return what the port itself has counted since it was opened; a pty counts nothing."""
+        if self._lost is not None:
+            return {}
+        now = _port_errors(self._fd)
+        return {name: count - self._counted.get(name, 0) for name, count in now.items()}
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
         """Iterate over what arrives."""
@@ -160,6 +171,15 @@ def _opened(path: str, line: SerialLine) -> serial.Serial:
     settings[6][termios.VMIN] = 1  # with 0 a read of nothing looks like a port that has gone
     termios.tcsetattr(port.fileno(), termios.TCSANOW, settings)
     return port
+
+
+def _port_errors(fd: int) -> dict[str, int]:
+    try:
+        counted = COUNTED.unpack(fcntl.ioctl(fd, TIOCGICOUNT, bytes(COUNTED.size)))
+    except OSError:
+        return {}  # not every driver counts
+    _, _, _, _, _, _, framing, overrun, parity, _, buffer = counted
+    return {"framing": framing, "parity": parity, "overrun": overrun + buffer}
 
 
 def _explained(path: str, error: OSError) -> LinkError:

@@ -67,7 +67,12 @@ class DeviceState(StrEnum):
 class DeviceStatus(
     Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
 ):
-    """An instrument came, went or has a fault; retained."""
+    """An instrument came, went or has a fault; retained.
+
+    `link` says it more finely than `state`: absent, opening, silent, streaming, wrong-instrument or
+    refused; `reason` says why and what to do. `counters` are of this run of the hub, as they were
+    when something else changed, and no more than a minute old.
+    """
 
     state: DeviceState
     boot_id: Text
@@ -77,6 +82,8 @@ class DeviceStatus(
     serial: str | None = None
     firmware: str | None = None
     reason: str | None = None
+    link: str | None = None
+    counters: dict[str, Counter] = field(default_factory=dict)
 
 
 class EventNotice(

@@ -41,13 +41,14 @@ from edge.events import (
     Receipted,
     WrongPatient,
 )
+from edge.health import LinkState
 from edge.observation import Method, Origin, Space, Subject
 from edge.room import ItemState
 from edge.room.measuring import NOBODY
 from edge.station import Station, Ways
 from edge.store import Store, StoreFull
 from edge.store.outbox import Move, RowState
-from edge.supervisor import LinkState, Plan
+from edge.supervisor import Plan
 
 START_NS = 1_767_600_000 * 10**9
 ERA = "this boot"
@@ -458,7 +459,9 @@ def test_an_instrument_that_falls_silent_is_seen_to_be_silent(play):
         await room.after(30.0)
         return room.health("oximeter").seen_at(room.time.now())
 
-    assert play(scenario) is LinkState.SILENT
+    seen = play(scenario)
+    assert seen.state is LinkState.SILENT
+    assert "the stream stopped" in seen.reason
 
 
 def test_another_instrument_on_the_link_is_named_and_gives_no_value(play):

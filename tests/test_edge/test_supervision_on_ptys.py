@@ -1,0 +1,167 @@
+"""An instrument on a real pseudo-terminal: pulled, plugged in again elsewhere, stalled, held.
+
+Time runs fifty times as fast, so that seconds of silence are soon over; what is waited for is a
+state, never a time.
+"""
+
+import asyncio
+import fcntl
+import os
+import time
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+
+import pytest
+
+from drivers.model import Instant
+from drivers.registry import REGISTRY
+from drivers.transports.address import open_link
+from drivers.virtual.pty_port import PtyPort
+from edge.acceptance import Hub
+from edge.chronicle import Chronicle
+from edge.events import LinkClosed, LinkOpened, Policy
+from edge.health import LinkState
+from edge.observation import Space
+from edge.station import Station, Ways
+from edge.store import Store
+from edge.supervisor import Plan
+
+FASTER = 50
+DRIVER = "nonin-ascii"
+ENTRY = REGISTRY[DRIVER]
+
+
+async def eventually(true):
+    while not true():  # noqa: ASYNC110 - what is waited for is how something looks from outside
+        await asyncio.sleep(0.002)
+
+
+class FastClock:
+    era = "this boot"
+
+    def now(self):
+        ns = time.monotonic_ns() * FASTER
+        return Instant(ns, ns, trusted=True)
+
+    async def sleep(self, seconds):
+        await asyncio.sleep(seconds / FASTER)
+
+
+class Hushable:
+    """A virtual instrument that can be told to say nothing, though its cable sits."""
+
+    def __init__(self):
+        self.virtual = ENTRY.simulator()(1)
+        self.hushed = False
+
+    def due(self, elapsed_s):
+        said = self.virtual.due(elapsed_s)
+        return b"" if self.hushed else said
+
+    def hear(self, data):
+        return self.virtual.hear(data)
+
+
+class Bench:
+    def __init__(self, station, clock, path, group):
+        self.station, self.clock, self.path, self.group = station, clock, path, group
+        self.port = None
+
+    def plug(self):
+        self.instrument = Hushable()
+        self.port = PtyPort(self.instrument, ENTRY.line, link=self.path)
+        self.speaking = self.group.create_task(self.port.run(self.clock))
+
+    async def pull(self):
+        self.speaking.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.speaking
+        self.port.close()
+
+    @property
+    def seen(self):
+        return self.station.supervisors["oximeter"].health.seen_at(self.clock.now())
+
+    @property
+    def counts(self):
+        return self.station.supervisors["oximeter"].health.counts
+
+    async def until(self, state, reason=""):
+        await eventually(lambda: self.seen.state is state and reason in self.seen.reason)
+        return self.seen.reason
+
+
+@pytest.fixture
+async def bench(tmp_path):
+    async with running(tmp_path) as bench:
+        yield bench
+        if bench.port is not None:
+            await bench.pull()
+
+
+@asynccontextmanager
+async def running(folder):
+    clock, path = FastClock(), folder / "oximeter"
+    async with await Store.open(folder / "hub.db", clock=clock, inline=True) as store:
+        ways = Ways(Hub("north", "room-3", "tests", Space.PRODUCTION), "run-1", Policy(), 0.0)
+        station = Station(
+            ways,
+            clock=clock,
+            store=store,
+            chronicle=await Chronicle.resumed(store),
+            analysis=None,
+            fits=lambda _: None,
+        )
+        await station.begin()
+        where = partial(open_link, f"serial:{path}", ENTRY.line)
+        plan = Plan("oximeter", DRIVER, ENTRY, ENTRY.options({}), where)
+        async with asyncio.TaskGroup() as group:
+            supervising = group.create_task(station.add(plan).run())
+            yield Bench(station, clock, path, group)
+            supervising.cancel()
+
+
+async def test_a_cable_that_is_pulled_and_plugged_in_elsewhere_is_followed(bench):
+    assert "plugged in" in await bench.until(LinkState.ABSENT, "not there")
+    bench.plug()
+    first = bench.path.resolve()
+    await bench.until(LinkState.STREAMING)
+    keeper = os.openpty()  # so that the next port has another number
+    await bench.pull()
+    await bench.until(LinkState.ABSENT)
+    spare = os.openpty()
+    bench.plug()
+    assert bench.path.resolve() != first
+    await bench.until(LinkState.STREAMING)
+    events = [r.event async for r in bench.station.store.recorded()]
+    links = [type(event) for event in events if isinstance(event, LinkOpened | LinkClosed)]
+    assert links == [LinkOpened, LinkClosed, LinkOpened]
+    assert bench.counts["sessions"] == 2
+    for fd in (*keeper, *spare):
+        os.close(fd)
+
+
+async def test_a_stream_that_stalls_is_noticed_though_the_port_stays_open(bench):
+    bench.plug()
+    await bench.until(LinkState.STREAMING)
+    await eventually(lambda: bench.counts["frames"] >= 5)
+    bench.instrument.hushed = True
+    assert "the stream stopped" in await bench.until(LinkState.SILENT, "stopped")
+    bench.instrument.hushed = False
+    await bench.until(LinkState.STREAMING)
+    view = await bench.station.view()
+    assert view.instruments[0].counters["sessions"] == 1
+    assert view.instruments[0].counters["frames"] > 0
+
+
+async def test_a_lock_on_the_port_is_a_refusal_that_names_the_holder(bench):
+    instrument = Hushable()
+    with PtyPort(instrument, ENTRY.line, link=bench.path) as port:
+        held = os.open(port.path, os.O_RDWR | os.O_NOCTTY)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        reason = await bench.until(LinkState.REFUSED, "in use by")
+        assert "this program" in reason
+        os.close(held)
+        speaking = asyncio.ensure_future(port.run(bench.clock))
+        await bench.until(LinkState.STREAMING)
+        speaking.cancel()
