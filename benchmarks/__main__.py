@@ -1,13 +1,15 @@
 """`python -m benchmarks [NAME...]`: run benchmarks and print what they say.
 
-Every module of this folder that has a function ``run(report)`` is one. ``--write`` appends what was
-said to docs/benchmarks.md with the command, the date and the machine.
+Every module of this folder that has a function ``run(report)`` is one. ``--write`` puts what was
+said into docs/benchmarks.md with the command, the date and the machine, in place of what the same
+benchmark said before.
 """
 
 import argparse
 import ast
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -27,7 +29,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "names", metavar="NAME", nargs="*", help="a benchmark; all if none is named"
     )
-    parser.add_argument("--write", action="store_true", help=f"append to {PAGE.relative_to(ROOT)}")
+    parser.add_argument(
+        "--write", action="store_true", help=f"its section of {PAGE.relative_to(ROOT)}"
+    )
     parser.add_argument(
         "--date", help="of the section written; that of the last commit if not given"
     )
@@ -44,7 +48,7 @@ def main(arguments: list[str]) -> int:
         report = Report(lambda part: print(f"{part}\n", flush=True))
         import_module(f"benchmarks.{name}").run(report)
         if args.write:
-            _append(name, report, args.date)
+            _write(name, report, args.date)
     return 0
 
 
@@ -61,17 +65,26 @@ def _runs(path: Path) -> bool:
     return any(isinstance(each, ast.FunctionDef) and each.name == "run" for each in body)
 
 
-def _append(name: str, report: Report, date: str | None) -> None:
+def _write(name: str, report: Report, date: str | None) -> None:
     command = shlex.join(["python", "-m", "benchmarks", name])
     revision = _git("log", "-1", "--format=%h")
     date = date or _git("log", "-1", "--format=%cs")
     facts = f"`{command}` on {date}, revision {revision}, {machine()}."
     section = "\n\n".join([f"## {name}, {date}", facts, *report.parts])
-    if not PAGE.exists():
-        PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text("# Benchmarks\n", encoding="utf-8")
-    with PAGE.open("a", encoding="utf-8") as page:
-        page.write(f"\n{section}\n")
+    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else "# Benchmarks\n"
+    PAGE.write_text(with_section(page, name, section), encoding="utf-8")
+
+
+def with_section(page: str, name: str, section: str) -> str:
+    """Return the page with this section in place of the one of that name, or at its end."""
+    head, *sections = re.split(r"^(?=## )", page, flags=re.MULTILINE)
+    kept = [part.rstrip("\n") + "\n" for part in sections]
+    mine = [at for at, part in enumerate(kept) if re.match(rf"## {re.escape(name)}[,\n]", part)]
+    if mine:
+        kept[mine[0]] = section + "\n"
+    else:
+        kept.append(section + "\n")
+    return "\n".join([head.rstrip("\n") + "\n", *kept])
 
 
 def machine() -> str:

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.__main__ import with_section
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -23,3 +25,10 @@ def test_a_benchmark_that_is_none_is_refused_with_the_names_there_are():
     assert done.returncode == 2
     assert "no-such" in done.stderr
     assert "decoders" in done.stderr
+
+
+def test_a_benchmark_takes_the_place_of_its_own_section_and_of_no_other():
+    page = "# Benchmarks\n\n## one, day 1\n\nold\n\n## two, day 1\n\nstays\n"
+    page = with_section(page, "one", "## one, day 2\n\nnew")
+    assert page == "# Benchmarks\n\n## one, day 2\n\nnew\n\n## two, day 1\n\nstays\n"
+    assert with_section(page, "on", "## on, day 2").endswith("stays\n\n## on, day 2\n")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,26 +39,31 @@ class Peers:
         """Make this the recording the next questions are about."""
         np.save(self._samples, ecg)
 
-    def ask(self, peer: str, fs: float) -> Answer:
-        """Let one peer find the beats of the recording loaded."""
+    def reply(self, peer: str, fs: float) -> dict[str, Any]:
+        """Return what the worker says of one peer and the recording loaded."""
         request = {"peer": peer, "samples": str(self._samples), "fs": fs}
         to, back = _pipes(self._worker)
         to.write(json.dumps(request) + "\n")
         to.flush()
-        reply = json.loads(back.readline())
+        answered: dict[str, Any] = json.loads(back.readline())
+        return answered
+
+    def ask(self, peer: str, fs: float) -> Answer:
+        """Let one peer find the beats of the recording loaded."""
+        reply = self.reply(peer, fs)
         if "error" in reply:
             return Answer(np.empty(0, dtype=np.intp), float("nan"), reply["error"])
         return Answer(np.array(reply["beats"], dtype=np.intp), reply["seconds"])
 
 
 @contextmanager
-def peers() -> Iterator[Peers]:
-    """Install the peers into a folder of their own, run the worker there, and remove both."""
+def peers(worker_name: str = "worker.py") -> Iterator[Peers]:
+    """Install the peers into a folder of their own, run a worker there, and remove both."""
     with tempfile.TemporaryDirectory(prefix="peers-") as name:
         folder = Path(name)
         python = os.environ.get(READY_MADE) or _installed(folder / "venv")
         worker = subprocess.Popen(
-            [python, str(HERE / "worker.py")],
+            [python, str(HERE / worker_name)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
