@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
-from drivers.model import Kind
+from drivers.model import Kind, Unit
 from edge.clock import Clock
 from edge.desk import Desk, Refused
 from edge.store import StoreError
@@ -91,6 +91,16 @@ class TakeNow(_Act, frozen=True, tag="take-now"):
     kind: Kind
 
 
+class Enter(_Act, frozen=True, tag="enter"):
+    """A person counted something over some seconds, or read it off a display, and types it."""
+
+    kind: Kind
+    value: float
+    unit: Unit
+    seconds: float = 0.0
+    method: Short = "typed"
+
+
 class Send(_Act, frozen=True, tag="send"):
     """Let offered values go out."""
 
@@ -130,6 +140,7 @@ Act: TypeAlias = (
     | EndVisit
     | Take
     | TakeNow
+    | Enter
     | Send
     | Discard
     | Wrong
@@ -253,6 +264,7 @@ class Control:
             EndVisit: lambda _: desk.close(),
             Take: lambda act: desk.take(act.item),
             TakeNow: self._take_now,
+            Enter: lambda act: desk.enter(act.kind, act.value, act.unit, act.seconds, act.method),
             Send: lambda act: desk.confirm(act.items),
             Discard: lambda act: desk.discard(act.item, act.reason),
             Wrong: lambda act: desk.wrong_patient(act.item),

@@ -14,7 +14,7 @@ from typing import TypedDict
 
 from msgspec import Struct
 
-from drivers.model import Instant
+from drivers.model import Instant, Kind, Unit
 from edge.chronicle import Chronicle
 from edge.clock import Clock, utc
 from edge.contract.commands import why_refused
@@ -34,6 +34,7 @@ from edge.contract.dialogue import (
     ScannedBadge,
     ScannedPatient,
 )
+from edge.entering import NotEntered, entered
 from edge.events import (
     AssociationClosed,
     AssociationOpened,
@@ -233,11 +234,19 @@ class Desk:
 
     # ---- values
 
+    async def enter(self, kind: Kind, value: float, unit: Unit, seconds: float, method: str) -> int:
+        """Take what a person counted over some seconds, or read and typed; its number."""
+        self._verified()
+        try:
+            event = entered(kind, value, unit, seconds, method, self._now())
+        except NotEntered as error:
+            raise Refused(str(error)) from error
+        (recorded,) = await self._chronicle.record(event)
+        return recorded.sequence
+
     async def take(self, item: int) -> None:
         """Say that a held or quarantined value is this patient's, after comparing the display."""
-        person, association = self._person(), self._chronicle.state.association
-        if association is None or not association.verified:
-            raise Refused("no verified patient is in the room: identify the patient first")
+        person, association = self._person(), self._verified()
         self._item(item, ItemState.HELD, ItemState.QUARANTINED)
         await self._chronicle.record(
             Taken(at=self._now(), item=item, association=association.id, person=person)
@@ -269,6 +278,13 @@ class Desk:
         if self.operator is None:
             raise Refused("nobody is signed in: scan your badge")
         return self.operator.reference
+
+    def _verified(self) -> Association:
+        self._person()
+        association = self._chronicle.state.association
+        if association is None or not association.verified:
+            raise Refused("no verified patient is in the room: identify the patient first")
+        return association
 
     def _item(self, sequence: int, *states: ItemState) -> Item:
         item = self._chronicle.state.items.get(sequence)

@@ -194,6 +194,16 @@ async def test_a_current_value_is_taken_from_what_streams_it_and_refused_elsewhe
     assert answer == {"ok": False, "error": "scale does not stream weight"}
 
 
+async def test_a_counted_rate_is_entered_and_what_cannot_be_one_is_answered_in_words(client):
+    await client.do("sign-in", badge="B-5")
+    await client.do("scan", code="0017-4")
+    await client.do("confirm-patient")
+    typed = {"kind": "respiration", "unit": "/min"}
+    assert (await client.do("enter", value=16, **typed))["ok"]
+    answer = await client.do("enter", value=1600, **typed)
+    assert answer["error"].endswith("outside 3 to 120; type it again")
+
+
 async def test_signing_out_ends_what_a_person_may_do(client):
     await client.do("sign-in", badge="B-5")
     assert (await client.do("sign-out"))["ok"]

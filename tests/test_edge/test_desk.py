@@ -26,7 +26,7 @@ from edge.contract.topics import Hub, RequestKind
 from edge.contract.wire import encode
 from edge.desk import Candidate, Desk, NoAnswer, Refused
 from edge.events import AssociationOpened, CloseReason, Confirm, HubStarted, Measured, Policy
-from edge.observation import Method, Moment, Subject
+from edge.observation import Method, Moment, Origin, Subject
 from edge.record.clerk import Clerk, Message
 from edge.record.filing import Filing
 from edge.record.register import Register
@@ -595,3 +595,49 @@ async def test_the_end_of_a_visit_is_the_end_of_what_was_proposed(staffed):
     await staffed.desk.close(CloseReason.END_OF_VISIT)
     assert staffed.desk.candidate is None
     assert staffed.association is None
+
+
+# ---- what a person counts or types
+
+
+async def counted(room, value=16.0, seconds=15.0, unit=Unit.PER_MIN, kind=Kind.RESPIRATION):
+    return await room.desk.enter(kind, value, unit, seconds, f"counted over {seconds:g} s")
+
+
+async def test_a_rate_counted_in_the_visit_is_offered_as_entered(staffed):
+    await staffed.desk.scan("0017-4")
+    await staffed.desk.confirm_patient()
+    await staffed.clock.advance(20)
+    item = staffed.item(await counted(staffed))
+    assert (item.state, item.event.origin) == (ItemState.OFFERED, Origin.ENTERED)
+    assert item.event.method == "counted over 15 s"
+
+
+async def test_a_count_that_began_before_the_patient_came_is_nobodys(staffed):
+    await staffed.desk.scan("0017-4")
+    await staffed.desk.confirm_patient()
+    await staffed.clock.advance(10)
+    assert staffed.item(await counted(staffed)).state is ItemState.QUARANTINED
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"value": 160.0}, "outside 3 to 120; type it again"),
+        ({"value": float("nan")}, "outside"),
+        ({"unit": Unit.KG}, "give /min"),
+        ({"kind": Kind.OXIMETRY}, "cannot be typed"),
+        ({"seconds": 301.0}, "0 to 300 s"),
+    ],
+)
+async def test_what_cannot_be_a_value_is_refused_with_what_to_do(staffed, typed, words):
+    await staffed.desk.scan("0017-4")
+    await staffed.desk.confirm_patient()
+    with pytest.raises(Refused, match=words):
+        await counted(staffed, **typed)
+    assert not staffed.chronicle.state.items
+
+
+async def test_nobody_types_a_value_for_a_patient_who_is_not_identified(staffed):
+    with pytest.raises(Refused, match="identify the patient"):
+        await counted(staffed)
