@@ -6,13 +6,12 @@ samples came, and no result depends on which matrix kernels a processor has. Tha
 running sum and no matrix product in this file.
 """
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from dsp.arrays import Floats, Places, windows_at
+from dsp.arrays import Floats
 
 WORKING_RATE_HZ = 120.0  # twice the upper end of the QRS energy and more; one in k samples is kept
 SLOPE_SPAN_S = 0.033  # a third of a narrow QRS: differences over it favour steep parts
@@ -20,12 +19,8 @@ CENTRE_HZ = 11.0  # QRS stands out most from all else at 8 to 15 Hz (Thakor et a
 TAPS = 11  # about 90 ms, the width of a QRS; numpy sums up to 11 taps in plain loops
 SMOOTHING_TAPS = 5
 MIDDLE = (TAPS + SMOOTHING_TAPS - 2) // 2  # slope sample in the middle of an envelope sample
-BEND_REACH = 4  # working samples around an envelope maximum in which its steepest part lies
-ROWS_AT_ONCE = 256  # candidates looked at in one go
 STRETCH = 8192  # samples computed at a time: what is between input and result stays in the cache
-PORTION_S = 0.2  # of new samples: a turn through all stages costs nearly the same for fewer
-QRS_HALF_S = 0.1  # from its middle, the envelope's own width included
-SURROUNDINGS_S = 0.35
+SURROUNDINGS_S = 0.35  # before a candidate, with which it is compared
 REFRACTORY_S = 0.25  # two ventricular beats do not follow closer than this (240 a minute)
 
 
@@ -38,7 +33,6 @@ class Rates:
     lag: int  # input samples of the slope's span
     refractory: int  # working samples
     surroundings: int  # working samples
-    portion: int  # input samples: fewer new ones are not worth a turn through all stages
 
     @classmethod
     def of(cls, fs: float) -> "Rates":
@@ -51,7 +45,6 @@ class Rates:
             lag=max(1, round(SLOPE_SPAN_S * rate)) * step,
             refractory=int(REFRACTORY_S * rate),
             surroundings=int(SURROUNDINGS_S * rate),
-            portion=(int(PORTION_S * rate) - 1) * step,
         )
 
     @property
@@ -63,6 +56,10 @@ class Rates:
     def reach(self) -> int:
         """Input samples that one envelope sample is made of."""
         return self.step * (TAPS + SMOOTHING_TAPS - 1) + self.lag
+
+    def samples_for(self, places: int) -> int:
+        """Return how many input samples make this many envelope samples."""
+        return (places - 1) * self.step + self.reach
 
     def to_input(self, place: int) -> int:
         """Return the input sample in the middle of what this envelope sample is made of."""
@@ -105,51 +102,6 @@ def envelopes(leads: Floats, rates: Rates) -> Floats:
     return waves
 
 
-def steepness(bends: Floats, at: Places) -> Floats:
-    """Return the largest bend within `BEND_REACH` of each place; NaN where there is none."""
-    steepest: Floats = np.fmax.reduce(_around(bends, at, BEND_REACH, BEND_REACH), axis=1)
-    return steepest
-
-
-def contrast(wave: Floats, at: Places, rate: float) -> Floats:
-    """Return by how much each place stands out of the mean of what surrounds it; NaN if nothing.
-
-    The surroundings begin where a QRS complex ends; ahead they reach no farther than the envelope
-    has to be known for the candidate anyway.
-    """
-    if at.size > ROWS_AT_ONCE:  # what does not fit into the cache takes longer
-        portions = np.split(at, range(ROWS_AT_ONCE, at.size, ROWS_AT_ONCE))
-        return np.concatenate([contrast(wave, portion, rate) for portion in portions])
-    inner, back, ahead = (int(s * rate) for s in (QRS_HALF_S, SURROUNDINGS_S, REFRACTORY_S))
-    around = _around(wave, at, back, ahead)
-    around[:, back - inner : back + inner + 1] = 0.0
-    total, count = around.sum(axis=1), np.full(at.size, back + ahead - 2 * inner)
-    torn = np.flatnonzero(np.isnan(total))
-    if torn.size:
-        missing = np.isnan(around[torn])
-        total[torn] = np.where(missing, 0.0, around[torn]).sum(axis=1)
-        count[torn] -= missing.sum(axis=1)
-    ratio: Floats = wave[at] * count / total
-    return ratio
-
-
-def _around(wave: Floats, at: Places, back: int, ahead: int) -> Floats:
-    """Return the samples around each place, NaN beyond the ends."""
-    width = back + 1 + ahead
-    whole = (at >= back) & (at + ahead < wave.size)
-    if whole.all() and at.size:
-        return windows_at(wave, at - back, width)
-    windows = np.full((at.size, width), np.nan)
-    if whole.any():
-        windows[whole] = windows_at(wave, at[whole] - back, width)
-    for row in np.flatnonzero(~whole).tolist():
-        begin = max(0, int(at[row]) - back)
-        piece = wave[begin : int(at[row]) + ahead + 1]
-        first = begin - int(at[row]) + back
-        windows[row, first : first + piece.size] = piece
-    return windows
-
-
 def _stretch(leads: Floats, rates: Rates, out: Floats) -> None:
     """Write as many columns of the envelope and the bend as `out` has, for all leads in one go."""
     n = out.shape[2]
@@ -175,46 +127,3 @@ def _filtered(rows: Floats, taps: Floats) -> Floats:
     """
     summed = np.convolve(rows.ravel(), taps)
     return summed[: rows.size].reshape(rows.shape)
-
-
-def maxima(wave: Floats, reach: int) -> Places:
-    """Return the places that no other one within `reach` samples outshines, the first of equals.
-
-    A sample beside a gap or at an end is none.
-    """
-    found = []
-    for begin in range(0, wave.size, STRETCH):
-        first = max(0, begin - reach)
-        at = first + _maxima(wave[first : begin + STRETCH + reach], reach)
-        found.append(at[(at >= begin) & (at < begin + STRETCH)])
-    return np.concatenate(found) if found else np.empty(0, dtype=np.intp)
-
-
-def _maxima(wave: Floats, reach: int) -> Places:
-    """Return the maxima of a stretch; those within `reach` of its ends are of the stretch alone."""
-    inner = wave[1:-1]
-    at = np.flatnonzero((inner > wave[:-2]) & (inner >= wave[2:])) + 1
-    highest = np.full(wave.size + 2 * reach, -np.inf)
-    highest[reach : reach + wave.size] = wave
-    width = 1
-    while 2 * width <= reach:
-        highest = np.fmax(highest[:-width], highest[width:])
-        width *= 2
-    # highest[i] is that of `width` samples from i - reach on; two of them make `reach`.
-    before = np.fmax(highest[at], highest[at + reach - width])
-    after = np.fmax(highest[at + reach + 1], highest[at + 2 * reach + 1 - width])
-    height = wave[at]
-    found: Places = at[(height > before) & (height >= after)]
-    return found
-
-
-def may_hold_maximum(wave: Floats, begin: int, end: int, reach: int) -> bool:
-    """Say whether `maxima` may have a place from `begin` to `end`; a no is cheap and certain."""
-    if end - begin > reach:
-        return True
-    top = begin + int(wave[begin:end].argmax())
-    highest = wave[top]
-    if math.isnan(highest):  # a gap hides which is highest
-        return True
-    around = wave[max(0, top - reach) : top + reach + 1]
-    return bool(np.fmax.reduce(around) <= highest)

@@ -1,5 +1,7 @@
 """Several leads become one envelope, to which each contributes as much as it can be trusted."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,6 +62,13 @@ class LeadFusion:
         if not self._levels:
             return np.ones((1, places.size), dtype=bool)
         return self.weights(places // self._levels[0].size) > 0
+
+    def usable_leads(self, place: int) -> Sequence[int]:
+        """Return which leads count at one fused sample."""
+        if not self._levels:
+            return (0,)
+        row = place // self._levels[0].size - self._block_first
+        return np.flatnonzero(self._block_weights[:, row] > 0).tolist()
 
     def forget(self, before: int) -> None:
         """Drop what is known of the blocks before this fused sample's."""

@@ -1,10 +1,12 @@
 """Which candidates are beats: rules on sparse candidates, each with a finite past and future.
 
 A candidate that is high enough, stands out of what surrounds it and is not the T wave of the beat
-before it is *clear*. What is
-lower than its neighbours and splits a regular interval is dropped; what is weaker than the
-threshold but fills a gap in the rhythm is taken. Clear beats rest on the past alone and are settled
-at once; only the doubtful ones wait for `LOOK_AHEAD_S`.
+before it is *clear*. What is lower than its neighbours and splits a regular interval is dropped;
+what is weaker than the threshold but fills a gap in the rhythm is taken. Clear beats rest on the
+past alone; only the doubtful ones wait, for the next clear beat or for `LOOK_AHEAD_S`.
+
+Here the rules are applied to all candidates of a recording at once. `dsp.qrs_live` applies them to
+one candidate after another, in the same arithmetic.
 """
 
 from dataclasses import dataclass
@@ -29,25 +31,18 @@ LONGEST_RR_S = 3.0  # 20 a minute; longer is a gap, not an interval
 RR_MEMORY_S = RR_COUNT * LONGEST_RR_S
 STALE_S = 2 * LONGEST_RR_S  # so long after the last clear beat its rhythm still counts
 LOOK_AHEAD_S = 1.0
-MEMORY_S = RR_MEMORY_S + STALE_S + LONGEST_RR_S  # nothing older has a say in a decision
+# Of two weak candidates so near in one gap the higher one is taken: the look-ahead shows all.
+GAP_REACH_S = LOOK_AHEAD_S - T_WAVE_S
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """Envelope maxima in time order, a column each, of rows as the properties name them."""
+    """Envelope maxima in time order, a column each, of rows as the properties name them.
+
+    All exceed what a weak beat has to, in height and in contrast.
+    """
 
     rows: Floats
-
-    @classmethod
-    def none(cls) -> "Candidates":
-        """Return no candidates."""
-        return cls(np.empty((6, 0)))
-
-    @classmethod
-    def of(cls, at: Places, *rows: Floats) -> "Candidates":
-        """Return the candidates at these envelope samples that could ever become beats."""
-        every = cls(np.stack([at, *rows]))
-        return cls(every.rows[:, _exceeds(every, WEAK_THRESHOLD, WEAK_CONTRAST)])
 
     @property
     def size(self) -> int:
@@ -75,43 +70,26 @@ class Candidates:
         return self._row(3)
 
     @property
-    def peak(self) -> Floats:
-        """Height that beats usually have here."""
+    def level(self) -> Floats:
+        """Height that a beat has at least here, unless it is a weak one."""
         return self._row(4)
-
-    @property
-    def quiet(self) -> Floats:
-        """Height of the envelope between beats, no more than `peak`."""
-        return np.minimum(self._row(5), self._row(4))
 
     def _row(self, nth: int) -> Floats:
         row: Floats = self.rows[nth]
         return row
 
-    def __add__(self, more: "Candidates") -> "Candidates":
-        return Candidates(np.concatenate([self.rows, more.rows], axis=1))
 
-    def since(self, first: int) -> "Candidates":
-        """Return the candidates from position `first` on."""
-        return Candidates(self.rows[:, first:].copy())
+def level_between(quiet: Floats, peak: Floats, share: float) -> Floats:
+    """Return what lies this share of the way from the quiet level to the peak."""
+    low = np.minimum(quiet, peak)
+    level: Floats = low + share * (peak - low)
+    return level
 
 
-def decide(
-    candidates: Candidates, rate: float, known_to: float
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Say which candidates are beats, and which of these answers no future can change.
-
-    Parameters
-    ----------
-    candidates
-        All of the last `MEMORY_S` before the first one of interest.
-    rate
-        Working samples per second.
-    known_to
-        Working sample up to which the candidates are complete; infinity at the end of the signal.
-    """
+def decide(candidates: Candidates, rate: float) -> NDArray[np.bool_]:
+    """Say which candidates of a recording, at `rate` working samples per second, are beats."""
     t, height = candidates.at / rate, candidates.height
-    strong = _exceeds(candidates, THRESHOLD, CONTRAST)
+    strong = (height >= candidates.level) & (candidates.contrast >= CONTRAST)
     clear = strong & ~_t_waves(strong, t, candidates)
 
     before, height_before = _last(clear, t, height)
@@ -122,17 +100,8 @@ def decide(
     splits = low & (height < SPLIT_SHARE * height_after) & (after - before < SPLIT_RR * usual)
     weak = ~clear & (t - before > T_WAVE_S) & ~np.isnan(usual)
     missed = weak & (after - before > GAP_RR * usual) & (after - t > T_WAVE_S)
-    fills = _dominant(missed, t, height, np.minimum(usual / 2, LOOK_AHEAD_S))
-    doubtful = np.where(np.isfinite(found), missed, low | weak)
-    settled = ~doubtful | (t + LOOK_AHEAD_S <= known_to / rate)
-    return (clear & ~splits) | fills, settled
-
-
-def _exceeds(candidates: Candidates, threshold: float, contrast: float) -> NDArray[np.bool_]:
-    """Say which candidates are so much of a beat's height and stand out so much."""
-    level = candidates.quiet + threshold * (candidates.peak - candidates.quiet)
-    high: NDArray[np.bool_] = (candidates.height >= level) & (candidates.contrast >= contrast)
-    return high
+    fills = _dominant(missed, np.cumsum(clear), t, height, np.minimum(usual / 2, GAP_REACH_S))
+    return (clear & ~splits) | fills
 
 
 def _t_waves(strong: NDArray[np.bool_], t: Floats, candidates: Candidates) -> NDArray[np.bool_]:
@@ -190,19 +159,20 @@ def _usual_interval(clear: NDArray[np.bool_], t: Floats) -> Floats:
 
 
 def _dominant(
-    weak: NDArray[np.bool_], t: Floats, height: Floats, reach: Floats
+    weak: NDArray[np.bool_], gap: Places, t: Floats, height: Floats, reach: Floats
 ) -> NDArray[np.bool_]:
-    """Say which weak candidates are the highest weak ones within `reach` seconds of themselves."""
+    """Say which weak candidates are the highest of their gap within `reach` seconds."""
     rows = np.flatnonzero(weak)
     stands = np.ones(rows.size, dtype=bool)
-    when, tall, near = t[rows], height[rows], reach[rows]
+    where, when, tall, near = gap[rows], t[rows], height[rows], reach[rows]
     for apart in range(1, rows.size):
         distance = when[apart:] - when[:-apart]
-        if not (distance <= LOOK_AHEAD_S).any():
+        together = where[apart:] == where[:-apart]
+        if not (together & (distance <= GAP_REACH_S)).any():
             break
         later_wins = tall[apart:] > tall[:-apart]
-        stands[:-apart] &= ~(later_wins & (distance <= near[:-apart]))
-        stands[apart:] &= ~(~later_wins & (distance <= near[apart:]))
+        stands[:-apart] &= ~(together & later_wins & (distance <= near[:-apart]))
+        stands[apart:] &= ~(together & ~later_wins & (distance <= near[apart:]))
     dominant = np.zeros(t.size, dtype=bool)
     dominant[rows[stands]] = True
     return dominant

@@ -1,24 +1,27 @@
 """R peaks of an ECG, of a whole recording or as it comes in; both from the same computation.
 
-`RPeakStream` keeps only what later samples can still change and works on blocks of any size;
-`find_r_peaks` is that stream given everything at once. The stages: `dsp.qrs` turns each lead into
-a slope envelope, finds its maxima and the levels around them; several leads are fused into one
-envelope; `dsp.qrs_rules` chooses the beats; here each beat is placed on the extremum of the lead as
-it was given.
+The stages: `dsp.qrs` turns each lead into a slope envelope; several leads are fused into one;
+`dsp.qrs_candidates` finds its maxima; `dsp.qrs_rules` chooses the beats; `dsp.qrs_place` puts each
+on the extremum of the lead as it was given. `find_r_peaks` does so with whole arrays.
+`RPeakStream` keeps only what later samples can still change, goes through the stages when there
+may be something to say, and chooses and places one beat after another. Every decision is one of
+the same finite past and look-ahead, in the same arithmetic.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dsp.arrays import Floats, Places, checked_leads, checked_rate
-from dsp.qrs import Rates, contrast, envelopes, maxima, may_hold_maximum, steepness
+from dsp.arrays import Places, checked_leads, checked_rate
+from dsp.qrs import Rates, envelopes
+from dsp.qrs_candidates import search
 from dsp.qrs_leads import LeadFusion
 from dsp.qrs_levels import RunningLevels
-from dsp.qrs_place import Placing
-from dsp.qrs_rules import LOOK_AHEAD_S, MEMORY_S, Candidates, decide
+from dsp.qrs_picker import Picker
+from dsp.qrs_place import LivePlacing, place, reach
+from dsp.qrs_rules import decide
 from dsp.tape import Tape
 
-NOTHING = np.empty(0, dtype=np.intp)
+NOTHING: Places = np.empty(0, dtype=np.intp)
 NOTHING.setflags(write=False)
 
 
@@ -55,9 +58,18 @@ def find_r_peaks(ecg: ArrayLike, fs: float) -> Places:
     >>> np.diff(find_r_peaks(ecg, 360.0)).tolist() == [360] * 9
     True
     """
-    leads = checked_leads(ecg)
-    stream = RPeakStream(fs, len(leads))
-    return np.concatenate([stream.push(leads), stream.flush()])
+    rates, leads = Rates.of(checked_rate(fs)), checked_leads(ecg)
+    if leads.shape[1] < rates.samples_for(1):
+        return np.empty(0, dtype=np.intp)
+    with np.errstate(all="ignore"):  # gaps are NaN, and a flat lead has no contrast
+        fusion = LeadFusion(rates.rate, len(leads))
+        waves = fusion.push(envelopes(leads, rates), last=True)
+        levels = RunningLevels(rates.rate)
+        levels.push(waves[0], last=True)
+        candidates = search(waves, 0, (0, waves.shape[1]), rates, levels)
+        beats = candidates.at[decide(candidates, rates.rate)].astype(np.intp)
+        centres = beats * rates.step + rates.to_input(0)
+        return place(leads, centres, fusion.usable(beats), reach(rates.fs))
 
 
 class RPeakStream:
@@ -83,9 +95,10 @@ class RPeakStream:
         self._leads = leads
         self._raw = Tape(leads)
         self._fusion = LeadFusion(self._rates.rate, leads)
-        self._picker = _Picker(self._rates)
-        self._placing = Placing(leads, self._rates.fs)
+        self._picker = Picker(self._rates)
+        self._placing = LivePlacing(rate)
         self._next_wave = 0  # the envelope sample to be computed next
+        self._due = self._rates.samples_for(1)  # with fewer samples nothing can be said
         self._done = False
 
     def push(self, block: ArrayLike) -> Places:
@@ -99,7 +112,10 @@ class RPeakStream:
         if len(fresh) != self._leads:
             raise ValueError(f"ecg: {len(fresh)} leads in a stream of {self._leads}")
         self._raw.append(fresh)
-        return self._advance(last=False)
+        if self._raw.end >= self._due:
+            return self._advance(last=False)
+        self._raw.settle()
+        return NOTHING
 
     def flush(self) -> Places:
         """Say that no more comes; return the remaining beats, once."""
@@ -112,105 +128,26 @@ class RPeakStream:
         """Carry the raw samples through all stages, and drop what no stage needs any more."""
         raw, rates = self._raw, self._rates
         begin = self._next_wave * rates.step
-        if raw.end < begin + rates.reach + rates.portion and not last:
-            raw.settle()
-            return NOTHING
-        with np.errstate(all="ignore"):  # gaps are NaN, and a flat lead has no contrast
+        with np.errstate(all="ignore"):
             waves = envelopes(raw.span(begin, raw.end), rates)
             self._next_wave += waves.shape[2]
             beats = self._picker.push(self._fusion.push(waves, last=last), last=last)
-            found = self._place(beats) if beats.size else NOTHING
+            found = self._place(beats) if beats else NOTHING
         waiting = min(self._picker.oldest, self._next_wave)
         self._fusion.forget(waiting)
         oldest = rates.to_input(waiting) - self._placing.half
         raw.forget(min(oldest, self._next_wave * rates.step))
         raw.settle()
+        self._due = rates.samples_for(max(self._picker.due, self._next_wave + 1))
         return found
 
-    def _place(self, beats: Places) -> Places:
+    def _place(self, beats: list[int]) -> Places:
         """Return the samples of the extrema of these beats."""
-        centres = self._rates.to_input(0) + beats * self._rates.step
-        raw = self._raw
-        found = self._placing.push(
-            raw.span(raw.first, raw.end), centres - raw.first, self._fusion.usable(beats)
-        )
-        return found + raw.first
-
-
-class _Picker:
-    """Turn a growing envelope into beats, at envelope samples."""
-
-    def __init__(self, rates: Rates) -> None:
-        self._rates = rates
-        self._levels = RunningLevels(rates.rate)
-        self._waves = Tape(2)
-        self._behind = rates.surroundings + rates.refractory  # samples a candidate looks back
-        self._known = 0  # candidates are complete before this envelope sample
-        self._table = Candidates.none()
-        self._given = 0  # rows of the table that are decided and given out
-        self._patience = -np.inf  # before this envelope sample no undecided row is settled
-
-    @property
-    def oldest(self) -> int:
-        """The earliest envelope sample of which something may still be said."""
-        undecided = self._table.at[self._given :]
-        return int(undecided[0]) if undecided.size else self._known
-
-    def push(self, waves: Floats, *, last: bool) -> Places:
-        """Take the next samples of envelope and bend, (2, n); return the beats now settled."""
-        self._levels.push(waves[0], last=last)
-        self._waves.append(waves)
-        added = self._add_candidates(last=last)
-        self._waves.settle()
-        if self._given == self._table.size or not (added or last or self._known > self._patience):
-            return NOTHING
-        return self._decide(last=last)
-
-    def _decide(self, *, last: bool) -> Places:
-        """Return the beats that no later sample can change, up to the first open question."""
-        known = np.inf if last else self._known - 1
-        beats, settled = decide(self._table, self._rates.rate, known)
-        waiting = np.flatnonzero(~settled[self._given :])
-        end = self._given + int(waiting[0]) if waiting.size and not last else settled.size
-        found = self._table.at[self._given : end][beats[self._given : end]].astype(np.intp)
-        self._given = end
-        self._patience = self.oldest + LOOK_AHEAD_S * self._rates.rate
-        old = self._table.at < self.oldest - MEMORY_S * self._rates.rate
-        forget = int(np.count_nonzero(old))
-        if forget > 64:
-            self._table = self._table.since(forget)
-            self._given -= forget
-        return found
-
-    def _add_candidates(self, *, last: bool) -> bool:
-        """Add the maxima that no further sample can outshine and whose levels are known."""
-        wave, reach = self._waves, self._rates.refractory
-        known = wave.end if last else wave.end - reach - 1
-        known = max(self._known, min(known, self._levels.ready * self._levels.size))
-        if known == self._known:
-            return False
-        first, fresh = wave.first, (self._known, known)
-        self._known = known
-        both = wave.span(first, wave.end)
-        begin, end = fresh[0] - first, fresh[1] - first
-        table = (
-            self._candidates(both, begin, end)
-            if may_hold_maximum(both[0], begin, end, reach)
-            else Candidates.none()
-        )
-        wave.forget(known - self._behind)
-        self._levels.forget(known // self._levels.size)
-        if table.size == 0:
-            return False
-        self._table += table
-        return True
-
-    def _candidates(self, waves: Floats, begin: int, end: int) -> Candidates:
-        """Return the candidates among these columns of what is kept of the envelope."""
-        at = maxima(waves[0], self._rates.refractory)
-        at = at[(at >= begin) & (at < end)]
-        places = at + self._waves.first
-        peak, quiet = self._levels.of(places // self._levels.size).T
-        steep = steepness(waves[1], at)
-        stands_out = contrast(waves[0], at, self._rates.rate)
-        return Candidates.of(places, waves[0, at], steep, stands_out, peak, quiet)
+        raw, places = self._raw, list[int]()
+        kept = raw.span(raw.first, raw.end)
+        for beat in beats:
+            centre = self._rates.to_input(beat) - raw.first
+            at = self._placing.place(kept, centre, self._fusion.usable_leads(beat))
+            if at is not None:
+                places.append(at + raw.first)
+        return np.array(places, dtype=np.intp)

@@ -2,7 +2,6 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsp.qrs import maxima, may_hold_maximum
 from dsp.tape import Tape
 
 STEPS = st.lists(st.tuples(st.integers(0, 700), st.integers(0, 900), st.booleans()), max_size=20)
@@ -29,23 +28,3 @@ def test_a_settled_tape_holds_nothing_of_the_block_it_was_given():
     tape.settle()
     block[:] = 7.0
     assert (tape.span(0, 5000) == 1.0).all()
-
-
-@given(
-    st.lists(st.sampled_from([0.0, 1.0, 2.0, 3.0, np.nan]), min_size=12, max_size=80),
-    st.integers(1, 9),
-    st.integers(0, 70),
-)
-def test_a_maximum_is_the_highest_within_reach_and_the_cheap_look_misses_none(wave, reach, begin):
-    wave = np.array(wave)
-    found = maxima(wave, reach).tolist()
-    expected = []
-    for at in range(1, wave.size - 1):
-        before, after = wave[max(0, at - reach) : at], wave[at + 1 : at + 1 + reach]
-        rises = wave[at] > wave[at - 1] and wave[at] >= wave[at + 1]
-        if rises and not (before >= wave[at]).any() and not (after > wave[at]).any():
-            expected.append(at)
-    assert found == expected
-    end = min(wave.size, begin + reach)
-    if begin < end and not may_hold_maximum(wave, begin, end, reach):
-        assert not [at for at in found if begin <= at < end]
