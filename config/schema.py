@@ -62,6 +62,19 @@ class Store(Struct, frozen=True, forbid_unknown_fields=True):
     retention_days: Annotated[float, Meta(ge=0)] = 7.0
 
 
+class Bluetooth(Struct, frozen=True, forbid_unknown_fields=True):
+    """The radio of Bluetooth LE instruments, and what the hub may do when it hears nothing.
+
+    `adapter` is hci0, hci1, ..., the first there is if not given. Restarting bluetoothd needs a
+    rule of polkit too (config/deploy).
+    """
+
+    adapter: Annotated[str, Meta(pattern=r"^hci[0-9]{1,2}$")] | None = None
+    silence_s: Annotated[float, Meta(ge=30)] = 300.0
+    power_cycle: bool = True
+    restart_daemon: bool = False
+
+
 class Analysis(Struct, frozen=True, forbid_unknown_fields=True):
     """The process that computes on waveforms; `publish` sends what it derives."""
 
@@ -73,17 +86,13 @@ class Analysis(Struct, frozen=True, forbid_unknown_fields=True):
 class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
     """One instrument; `options` are checked by the driver's own settings.
 
-    `allow` grants purposes of writing, none by default; `serial` binds to one device; `line` is
-    for one that is not set as it came. `plaintext` says that a serial server on the network is
-    wanted although nothing on the way is encrypted or proves who speaks.
+    `allow` grants purposes of writing, none by default; `serial` binds to one device.
     """
 
     driver: Name
     link: str
     allow: tuple[str, ...] = ()
     serial: str | None = None
-    line: str | None = None
-    plaintext: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -96,4 +105,5 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     clock: Clock = Clock()
     store: Store = Store()
     analysis: Analysis = Analysis()
+    bluetooth: Bluetooth = Bluetooth()
     instruments: dict[Name, Instrument] = field(default_factory=dict)

@@ -4,6 +4,7 @@ DriverError
 ├── LinkError           the cable, radio or port; retry with back-off
 │   ├── LinkNotFound    nothing at that address (yet)
 │   ├── LinkRefused     it is there and the system will not let us: permission, port in use
+│   │   └── Unpaired    it will not let us: paired never, or not any more; an operator must act
 │   └── LinkLost        it was open and went away
 ├── DeviceMismatch      something answers, but not the configured instrument; do not retry
 ├── RequestRefused      the instrument says no to one request; go on without
@@ -31,6 +32,10 @@ class LinkNotFound(LinkError):  # noqa: N818 - reads as a state, as FileNotFound
 
 class LinkRefused(LinkError):  # noqa: N818 - a state
     """The system refuses the link; the message says what to do."""
+
+
+class Unpaired(LinkRefused):
+    """A Bluetooth instrument does not take us for one it is paired with."""
 
 
 class LinkLost(LinkError):  # noqa: N818 - a state

@@ -3,21 +3,22 @@
 import ssl
 import uuid
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from config.load import SettingsError, is_loopback
+from config.load import SettingsError
 from config.schema import Broker, Instrument, Settings
 from config.secrets import read_secret
-from drivers.contract import ByteLink, SerialLine, Write
+from drivers.contract import ByteLink, Write
 from drivers.errors import SettingsError as DriverSettingsError
 from drivers.model import Instant
 from drivers.registry import REGISTRY, Entry, LinkKind
-from drivers.transports.address import host_of, open_link, scheme_of
+from drivers.transports.address import BLE, ble_address, open_link, scheme_of
 from edge.acceptance import Hub as Origin
 from edge.analysis import Analysis, Limits
 from edge.chronicle import Chronicle
@@ -37,6 +38,9 @@ from edge.station import Station, Ways
 from edge.store import Store
 from edge.supervisor import Plan
 from edge.view import RoomView, WayView
+
+if TYPE_CHECKING:
+    from edge.bluetooth import Bluetooth
 
 DAY_S = 86_400.0
 MIB = 1024 * 1024
@@ -80,12 +84,22 @@ async def assembled(settings: Settings) -> AsyncIterator[Service]:
             analysis=analysis,
             fits=publisher.fits,
         )
+        radio = _bluetooth(settings, checked, here, chronicle)
+        if radio is not None:
+            checked = radio.reaching(checked)
         desk = Desk(chronicle, here, partial(_ask, publisher), store.subject, site.run)
         post.desk, post.publisher = desk, publisher
         chronicle.listeners.append(post.report)
-        door = Door(desk, partial(_screen, station, publisher), chronicle.change, station.take_now)
+        door = Door(
+            desk,
+            partial(_screen, station, publisher, radio),
+            chronicle.change,
+            station.take_now,
+            radio.answer if radio else None,
+        )
         control = Control(settings.hub.state_dir / CONTROL, door, here)
-        yield Service(station, checked, publisher, desk, control)
+        more = [radio.run] if radio else []
+        yield Service(station, checked, publisher, desk, control, more)
 
 
 async def _ask(publisher: Publisher, request: Request) -> Reply:
@@ -95,7 +109,23 @@ async def _ask(publisher: Publisher, request: Request) -> Reply:
     return reply
 
 
-async def _screen(station: Station, publisher: Publisher) -> RoomView:
+def _bluetooth(
+    settings: Settings, checked: Sequence[Plan], here: Clock, chronicle: Chronicle
+) -> "Bluetooth | None":
+    addresses = {
+        plan.name: ble_address(settings.instruments[plan.name].link)
+        for plan in checked
+        if scheme_of(settings.instruments[plan.name].link) == BLE
+    }
+    if not addresses:
+        return None
+    # Only now: a hub without Bluetooth instruments does not carry the libraries for them.
+    from edge.bluetooth import Bluetooth  # noqa: PLC0415
+
+    return Bluetooth(settings.bluetooth, addresses, here, chronicle)
+
+
+async def _screen(station: Station, publisher: Publisher, radio: "Bluetooth | None") -> RoomView:
     """Return the room with both lights: instruments, and the way to the record system."""
     way = publisher.state
     return replace(
@@ -106,6 +136,7 @@ async def _screen(station: Station, publisher: Publisher) -> RoomView:
             last_receipt=_time(way.last_receipt),
             alarms=way.alarms,
         ),
+        radio=radio.view() if radio else None,
     )
 
 
@@ -124,6 +155,14 @@ async def _analysis(settings: Settings) -> AsyncIterator[Analysis | None]:
 
 def plans(settings: Settings) -> tuple[Plan, ...]:
     """Return every instrument of the settings, checked; SettingsError names the key."""
+    links: dict[str, str] = {}
+    for name, each in settings.instruments.items():
+        same = links.setdefault(each.link.upper(), name)
+        if same != name:
+            raise SettingsError(
+                f"instruments.{name}.link: {each.link} is that of {same} already; give each "
+                "instrument a link of its own"
+            )
     return tuple(_plan(name, each) for name, each in settings.instruments.items())
 
 
@@ -179,9 +218,7 @@ def _plan(name: str, settings: Instrument) -> Plan:
     try:
         scheme = scheme_of(settings.link)
         options = entry.options(settings.options)
-        check_network(settings.link, plaintext=settings.plaintext)
-        line = SerialLine.of(settings.line) if settings.line else entry.line
-    except (DriverSettingsError, ValueError) as error:
+    except DriverSettingsError as error:
         raise SettingsError(f"{key}: {error}") from error
     if LinkKind(scheme) not in entry.links:
         reach = ", ".join(sorted(entry.links))
@@ -191,7 +228,7 @@ def _plan(name: str, settings: Instrument) -> Plan:
         driver=settings.driver,
         entry=entry,
         options=options,
-        open=_opener(settings.link, line, granted),
+        open=_opener(settings.link, entry, granted),
         granted=granted,
         serial=settings.serial,
     )
@@ -208,27 +245,15 @@ def _granted(key: str, settings: Instrument, entry: Entry) -> frozenset[Write]:
 
 
 def _opener(
-    link: str, line: SerialLine, granted: frozenset[Write]
+    link: str, entry: Entry, granted: frozenset[Write]
 ) -> Callable[[Callable[[], Instant]], AbstractAsyncContextManager[ByteLink]]:
-    return partial(_open, link, line, granted)
+    return partial(_open, link, entry, granted)
 
 
 def _open(
-    link: str, line: SerialLine, granted: frozenset[Write], now: Callable[[], Instant]
+    link: str, entry: Entry, granted: frozenset[Write], now: Callable[[], Instant]
 ) -> AbstractAsyncContextManager[ByteLink]:
-    return open_link(link, line, now, granted)
-
-
-def check_network(link: str, *, plaintext: bool) -> None:
-    """Refuse a serial server on the network that nobody has said is wanted in plain text."""
-    host = host_of(link)
-    if host is None or is_loopback(host) or plaintext:
-        return
-    raise DriverSettingsError(
-        f"link {link!r}: nothing on the way to a serial server is encrypted, and whoever reaches "
-        "it can read and forge the instrument; give it a network of its own and add "
-        "`plaintext = true`"
-    )
+    return open_link(link, entry.line, now, granted)
 
 
 def _tls(broker: Broker) -> ssl.SSLContext | None:

@@ -120,6 +120,14 @@ class Wrong(_Act, frozen=True, tag="wrong-patient"):
     item: int
 
 
+class AnswerPairing(_Act, frozen=True, tag="answer-pairing"):
+    """Answer what is asked while a Bluetooth instrument pairs; `agree` false refuses it."""
+
+    instrument: Short
+    passkey: Annotated[int, Meta(ge=0, le=999_999)] | None = None
+    agree: bool = True
+
+
 class Look(_Act, frozen=True, tag="view"):
     """Return the room as it is."""
 
@@ -144,6 +152,7 @@ Act: TypeAlias = (
     | Send
     | Discard
     | Wrong
+    | AnswerPairing
     | Look
     | Watch
 )
@@ -164,6 +173,7 @@ class Door(Struct, frozen=True):
     view: Callable[[], Awaitable[RoomView]]
     change: Callable[[], Awaitable[None]]
     take_now: Callable[[str, Kind], bool]
+    answer_pairing: Callable[..., None] | None = None
 
 
 class Control:
@@ -246,6 +256,11 @@ class Control:
         if not self._door.take_now(act.instrument, act.kind):
             raise Refused(f"{act.instrument} does not stream {act.kind}")
 
+    async def _answer_pairing(self, act: AnswerPairing) -> None:
+        if self._door.answer_pairing is None:
+            raise Refused("no Bluetooth instrument is in the settings of this hub")
+        self._door.answer_pairing(act.instrument, act.passkey, agree=act.agree)
+
     async def _sign_out(self) -> None:
         self._door.desk.sign_out()
 
@@ -268,6 +283,7 @@ class Control:
             Send: lambda act: desk.confirm(act.items),
             Discard: lambda act: desk.discard(act.item, act.reason),
             Wrong: lambda act: desk.wrong_patient(act.item),
+            AnswerPairing: self._answer_pairing,
             Look: lambda _: self._door.view(),
         }
 

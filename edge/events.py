@@ -79,6 +79,13 @@ class LinkClosed(_Happened, frozen=True, kw_only=True, tag="link-closed"):
     reason: str
 
 
+class RadioActed(_Happened, frozen=True, kw_only=True, tag="radio"):
+    """The Bluetooth radio was in trouble, was repaired a step further, or works again."""
+
+    step: str
+    text: str
+
+
 class AssociationOpened(_Happened, frozen=True, kw_only=True, tag="association-opened"):
     """A patient is in the room, from now on; closes whatever was open."""
 
@@ -179,6 +186,7 @@ Event: TypeAlias = (
     | ClockTrusted
     | LinkOpened
     | LinkClosed
+    | RadioActed
     | AssociationOpened
     | AssociationVerified
     | AssociationClosed

@@ -2,6 +2,7 @@
 
 state             when
 absent            nothing at the address, or the link was lost
+awaited           a Bluetooth instrument that is not heard now: it calls when it has measured
 opening           the link is being opened
 silent            open, and nothing is heard; whether that is as it should be, the reason says
 streaming         frames of the configured instrument arrive
@@ -36,6 +37,7 @@ class LinkState(StrEnum):
     """What an instrument does, from what was heard, not from what is configured."""
 
     ABSENT = "absent"
+    AWAITED = "awaited"  # it calls when it has something to say, and sleeps in between
     OPENING = "opening"
     SILENT = "silent"
     STREAMING = "streaming"

@@ -7,7 +7,7 @@ system starts it again, and what was durable is still there.
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -33,6 +33,7 @@ COUNTERS_S = 60.0  # how old the counters in a retained status may get
 
 _PRESENCE = {
     LinkState.ABSENT: DeviceState.ABSENT,
+    LinkState.AWAITED: DeviceState.ABSENT,
     LinkState.OPENING: DeviceState.ABSENT,
     LinkState.SILENT: DeviceState.PRESENT,
     LinkState.STREAMING: DeviceState.PRESENT,
@@ -42,7 +43,7 @@ _PRESENCE = {
 
 
 class Service:
-    """The tasks of a hub."""
+    """The tasks of a hub; `more` are those that only some hubs have."""
 
     def __init__(
         self,
@@ -51,12 +52,14 @@ class Service:
         publisher: Publisher,
         desk: Desk,
         door: Control,
+        more: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
     ) -> None:
         self._station = station
         self._plans = plans
         self._publisher = publisher
         self._desk = desk
         self._door = door
+        self._more = more
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -73,6 +76,7 @@ class Service:
             station.accept_for_ever(),
             station.mind_the_clock(),
             station.keep_house(),
+            *(task() for task in self._more),
             *(station.add(plan).run() for plan in self._plans),
         ]
         async with asyncio.TaskGroup() as group:

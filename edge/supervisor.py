@@ -115,7 +115,7 @@ class Supervisor:
             await self.clock.sleep(next(waits))
 
     async def _session(self) -> None:
-        self._state(LinkState.OPENING)
+        self._state(LinkState.AWAITED if self.plan.entry.is_gatt else LinkState.OPENING)
         async with self.plan.open(self.clock.now) as link:
             self._opened_ns = self.clock.now().mono_ns
             self.intake = self._new_intake(self.plan)

@@ -39,6 +39,8 @@ class ValueView(Struct, frozen=True):
     flags: tuple[str, ...]
     result_id: str
     filed: str | None
+    device_time: str | None = None  # by the instrument's own clock, without a zone
+    clock_offset_s: float | None = None  # that clock minus the hub's, measured in the session
 
 
 class LiveView(Struct, frozen=True):
@@ -74,6 +76,26 @@ class WayView(Struct, frozen=True):
     alarms: tuple[str, ...] = ()
 
 
+class AskView(Struct, frozen=True):
+    """What a person is asked while an instrument pairs; `passkey` is to be typed or compared."""
+
+    instrument: str
+    asked: str
+    passkey: int | None
+
+
+class RadioView(Struct, frozen=True):
+    """The Bluetooth radio: what was heard from anybody, and how long ago each instrument."""
+
+    adapter: str | None
+    heard_s: float | None
+    advertisements: int
+    connections: int
+    trouble: str  # a whole sentence, empty where nothing is known to be wrong
+    instruments: dict[str, float | None]
+    asks: tuple[AskView, ...]
+
+
 class RoomView(Struct, frozen=True):
     """Everything a screen shows."""
 
@@ -89,6 +111,7 @@ class RoomView(Struct, frozen=True):
     clock_trusted: bool
     instruments: tuple[InstrumentView, ...] = ()
     record_system: WayView = WayView()
+    radio: RadioView | None = None
 
 
 def view_of(state: RoomState, subject: Subject | None, live: Live, now: Instant) -> RoomView:
@@ -119,7 +142,7 @@ def _with_shown(items: list[Item], present: list[Item]) -> list[Item]:
 
 def _value(state: RoomState, item: Item) -> ValueView:
     event, timing = item.event, timing_of(state, item)
-    identity = event.identity
+    identity, device_time = event.identity, event.measurement.device_time
     return ValueView(
         item=item.sequence,
         kind=event.measurement.kind,
@@ -136,6 +159,8 @@ def _value(state: RoomState, item: Item) -> ValueView:
         filed=_time(item.settled.wall_ns)
         if item.settled and item.state is ItemState.FILED
         else None,
+        device_time=device_time.local.isoformat() if device_time else None,
+        clock_offset_s=device_time.offset_s if device_time else None,
     )
 
 

@@ -44,6 +44,7 @@ SQL_READS_A_CLOCK = re.compile(
 # A library that only some modules may import: a change of library is then a change in one place.
 HOMES = {
     "bleak": ("drivers.transports",),
+    "dbus_fast": ("drivers.transports", "drivers.virtual.bluetooth"),
     "paho": ("edge.publish.mqtt", "edge.record"),
     "pynetdicom": ("drivers.transports",),
     "scipy": ("dsp",),
@@ -177,7 +178,7 @@ def test_a_library_with_one_home_is_imported_nowhere_else(library):
 
 
 def test_starting_a_command_loads_only_what_the_command_needs():
-    heavy = {"bleak", "numpy", "paho", "pydicom", "pynetdicom", "scipy", "sqlite3"}
+    heavy = {"bleak", "dbus_fast", "numpy", "paho", "pydicom", "pynetdicom", "scipy", "sqlite3"}
     code = "import edge.cli, json, sys; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
@@ -217,3 +218,24 @@ def test_no_tracked_file_names_a_package_index_or_a_path_of_one_persons_machine(
         ]
     ]
     assert found == []
+
+
+def test_a_hub_without_bluetooth_instruments_does_not_carry_their_libraries(tmp_path):
+    code = (
+        "import asyncio, json, sys\n"
+        "from pathlib import Path\n"
+        "from config.schema import Analysis, Hub, Instrument, Settings\n"
+        "from edge.assembly import assembled\n"
+        "hub = Hub('site', 'room', state_dir=Path(sys.argv[1]))\n"
+        "port = Instrument('nonin', 'serial:/dev/none')\n"
+        "settings = Settings(hub, analysis=Analysis(enabled=False), instruments={'ox': port})\n"
+        "async def main():\n"
+        "    async with assembled(settings):\n"
+        "        print(json.dumps(sorted(sys.modules)))\n"
+        "asyncio.run(main())\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert {"bleak", "dbus_fast"} & {
+        name.partition(".")[0] for name in json.loads(done.stdout)
+    } == set()
