@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 from config.load import SettingsError
 from config.schema import Broker, Instrument, Settings
 from config.secrets import read_secret
-from drivers.contract import ByteLink, Write
+from drivers.contract import ByteLink, GattLink, Write
 from drivers.errors import SettingsError as DriverSettingsError
 from drivers.model import Instant
 from drivers.registry import REGISTRY, Entry, LinkKind
@@ -46,6 +47,7 @@ DAY_S = 86_400.0
 MIB = 1024 * 1024
 STORE = "hub.db"
 CONTROL = "control.sock"
+PLAYED = "memory:"
 
 
 @asynccontextmanager
@@ -163,7 +165,8 @@ def plans(settings: Settings) -> tuple[Plan, ...]:
                 f"instruments.{name}.link: {each.link} is that of {same} already; give each "
                 "instrument a link of its own"
             )
-    return tuple(_plan(name, each) for name, each in settings.instruments.items())
+    space = Space(settings.hub.space)
+    return tuple(_plan(name, each, space) for name, each in settings.instruments.items())
 
 
 def ways(settings: Settings) -> Ways:
@@ -208,7 +211,7 @@ def endpoint(settings: Settings) -> Endpoint:
     )
 
 
-def _plan(name: str, settings: Instrument) -> Plan:
+def _plan(name: str, settings: Instrument, space: Space) -> Plan:
     key = f"instruments.{name}"
     entry = REGISTRY.get(settings.driver)
     if entry is None:
@@ -216,7 +219,7 @@ def _plan(name: str, settings: Instrument) -> Plan:
         raise SettingsError(f"{key}.driver: no driver {settings.driver!r}; there are {known}")
     granted = _granted(key, settings, entry)
     try:
-        scheme = scheme_of(settings.link)
+        scheme = _scheme(settings.link, entry, space)
         options = entry.options(settings.options)
     except DriverSettingsError as error:
         raise SettingsError(f"{key}: {error}") from error
@@ -234,6 +237,20 @@ def _plan(name: str, settings: Instrument) -> Plan:
     )
 
 
+def _scheme(link: str, entry: Entry, space: Space) -> str:
+    """Return how an instrument is reached; one that is played here stands for a Bluetooth one."""
+    if not link.startswith(PLAYED):
+        return scheme_of(link)
+    if space is not Space.DEMO:
+        raise DriverSettingsError(
+            f"link {link!r} plays a virtual instrument, which is for the demonstration only "
+            'where hub.space is "demo"; give the link of the real instrument'
+        )
+    if not entry.is_gatt:
+        raise DriverSettingsError(f"link {link!r}: only Bluetooth LE instruments are played")
+    return LinkKind.BLE
+
+
 def _granted(key: str, settings: Instrument, entry: Entry) -> frozenset[Write]:
     granted = set()
     for purpose in settings.allow:
@@ -246,13 +263,18 @@ def _granted(key: str, settings: Instrument, entry: Entry) -> frozenset[Write]:
 
 def _opener(
     link: str, entry: Entry, granted: frozenset[Write]
-) -> Callable[[Callable[[], Instant]], AbstractAsyncContextManager[ByteLink]]:
+) -> Callable[[Callable[[], Instant]], AbstractAsyncContextManager[ByteLink | GattLink]]:
     return partial(_open, link, entry, granted)
 
 
 def _open(
     link: str, entry: Entry, granted: frozenset[Write], now: Callable[[], Instant]
-) -> AbstractAsyncContextManager[ByteLink]:
+) -> AbstractAsyncContextManager[ByteLink | GattLink]:
+    if link.startswith(PLAYED):
+        # Here and not above: a hub of a clinic loads no virtual instrument.
+        from drivers.virtual.gatt.played import played  # noqa: PLC0415
+
+        return played(entry, Path(link.removeprefix(PLAYED)), now, granted)
     return open_link(link, entry.line, now, granted)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from drivers.virtual.physiology.beats import BeatType
 from drivers.virtual.physiology.breathing import Breathing
 from drivers.virtual.physiology.circulation import Circulation, Pulse
-from drivers.virtual.physiology.cuff import Deflation, deflation
+from drivers.virtual.physiology.cuff import STEP_MMHG, Deflation, deflation
 from drivers.virtual.physiology.dipole import LEADS, MEASURED, twelve
 from drivers.virtual.physiology.heart import BeatTruth, Heart
 from drivers.virtual.physiology.noise import ElectrodeNoise
@@ -159,9 +159,10 @@ class Patient:
         """Return how full the lung is, 0 to 1, as impedance shows it."""
         return self.breathing.volume(sample_times(begin_s, end_s, fs))
 
-    def deflation(self, begin_s: float) -> Deflation:
-        """Measure the pressure with a cuff from `begin_s` on."""
-        return deflation(self.seed, self.circulation, begin_s, leaks=self.scenario.cuff_leaks)
+    def deflation(self, begin_s: float, step_mmhg: float = STEP_MMHG) -> Deflation:
+        """Measure the pressure with a cuff from `begin_s` on, so much lower at each step."""
+        leaks = self.scenario.cuff_leaks
+        return deflation(self.seed, self.circulation, begin_s, leaks=leaks, step_mmhg=step_mmhg)
 
     def beat_truth(self, begin_s: float, end_s: float) -> tuple[BeatTruth, ...]:
         """Return what is true of the beats whose R peak lies in [begin_s, end_s)."""

@@ -1,13 +1,20 @@
 """Virtual instruments on one virtual patient show that patient, and so agree with each other."""
 
+from contextlib import suppress
+
 import msgspec
 import numpy as np
 import pytest
 
+from drivers.errors import RequestRefused
+from drivers.protocols.gatt.blood_pressure import CuffStatus
+from drivers.protocols.gatt.characteristics import decode
+from drivers.protocols.gatt.medical_float import Special
 from drivers.protocols.ivy_ansarb import ECG_MV_PER_STEP, ECG_ZERO, Packet
 from drivers.protocols.ivy_ansarb import Decoder as MonitorDecoder
 from drivers.protocols.nonin import Decoder as OximeterDecoder
 from drivers.protocols.nonin_stream import FrameStatus
+from drivers.registry import REGISTRY
 from drivers.virtual.ivy_450c import VirtualIvy450C
 from drivers.virtual.nonin import VirtualNonin
 from drivers.virtual.patient import Patient
@@ -141,3 +148,55 @@ def test_a_scenario_alone_puts_the_patient_of_the_instruments_seed_there(kind):
 def test_a_scene_that_cannot_be_is_refused_in_words(kind, scene, says):
     with pytest.raises(msgspec.ValidationError, match=says):
         kind(1, **scene)
+
+
+def heard(name, seconds, start_s=None, who=None, **scene):
+    """Return the frames a Bluetooth instrument sends, started at a second, by characteristic."""
+    peripheral = REGISTRY[name].simulator()(1, measure_at_s=(), **scene)
+    for channel in ("2a35", "2a36", "2a1c", "2a1e", "2a9d"):
+        with suppress(RequestRefused):
+            peripheral.subscribe(channel)
+    out = {}
+    for tenth in range(round(seconds * 10)):
+        if start_s is not None and tenth == round(start_s * 10):
+            peripheral.start(start_s, who)
+        for sent in peripheral.due(tenth / 10):
+            out.setdefault(sent.channel, []).append(decode(sent.channel, sent.data))
+            peripheral.confirm(sent)
+    return out
+
+
+def test_a_bluetooth_cuff_finds_its_patients_pressure_and_shows_itself_filling_from_the_start():
+    run = Patient(4).deflation(10.8, 10.0)
+    sent = heard("ble-blood-pressure", 50, 10.8, patient_seed=4, step_mmhg=10.0)
+    (result,) = sent["2a35"]
+    assert result.systolic.value == round(run.systolic)
+    in_cuff = [frame.systolic.value for frame in sent["2a36"]]
+    assert in_cuff[0] < 10
+    assert in_cuff[:3] == sorted(in_cuff[:3])
+    assert max(in_cuff) > run.mean
+
+
+def test_larger_steps_find_the_same_pressure_sooner():
+    slow, fast = Patient(4).deflation(10.0), Patient(4).deflation(10.0, 10.0)
+    assert fast.end_s - fast.begin_s < 0.7 * (slow.end_s - slow.begin_s)
+    assert abs(fast.mean - slow.mean) < 5
+
+
+def test_a_bluetooth_cuff_that_leaks_says_that_it_found_nothing():
+    (result,) = heard("ble-blood-pressure", 30, 10.0, patient_seed=4, scenario="cuff-leak")["2a35"]
+    assert result.systolic is Special.NAN
+    assert CuffStatus.LOOSE in result.status
+
+
+def test_a_thermometer_and_a_scale_show_who_is_put_on_them():
+    for seed in (4, 5):
+        (taken,) = heard("ble-thermometer", 20, 5.0, seed, patient_seed=4)["2a1c"]
+        (weighed,) = heard("ble-scale", 20, 5.0, seed, patient_seed=4)["2a9d"]
+        patient = Patient(seed)
+        assert taken.temperature.value == round(patient.state(5.0).temperature_c, 1)
+        assert weighed.weight / 200 == pytest.approx(patient.person.weight_kg, abs=0.005)
+
+
+def test_an_instrument_that_nobody_starts_measures_nothing():
+    assert not heard("ble-thermometer", 20, patient_seed=4)

@@ -31,6 +31,9 @@ Measure = Callable[[datetime], Sequence[tuple[str, Frame]]]
 Stream = Callable[[float], Iterable[tuple[str, Frame]]]
 """Given the second, what is notified in it."""
 
+Start = Callable[[float, int | None], None]
+"""Given the second at which somebody starts a measurement, and on whom where that is another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ware:
@@ -66,6 +69,7 @@ class VirtualPeripheral:
         sends: Iterable[str],
         facts: Mapping[str, Frame],
         stream: Stream | None = None,
+        start: Start | None = None,
     ) -> None:
         self.peer = Peer(ware.address, name=ware.name)
         self.has_hung_up = False
@@ -81,6 +85,7 @@ class VirtualPeripheral:
             **facts,
         }
         self._stream = stream
+        self._start = start
         self._now_s = 0.0
         self._streamed = 0
         self._planned: list[tuple[float, Measure]] = []
@@ -98,6 +103,11 @@ class VirtualPeripheral:
         """Have a measurement end at a second to come."""
         self._planned.append((at_s, measure))
         self._planned.sort(key=lambda each: each[0])
+
+    def start(self, at_s: float, patient_seed: int | None = None) -> None:
+        """Have somebody start a measurement, at a second that is not over; nothing if none can."""
+        if self._start is not None:
+            self._start(max(at_s, self._now_s), patient_seed)
 
     @property
     def clock(self) -> datetime:

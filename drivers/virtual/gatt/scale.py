@@ -9,14 +9,17 @@ from drivers.protocols.gatt.body_composition import BodyComposition
 from drivers.protocols.gatt.characteristics import Frame
 from drivers.protocols.gatt.date_time import DateTime
 from drivers.protocols.gatt.weight import ScaleFeature, Weight
+from drivers.virtual.gatt.on_patient import Patients, PatientScene, fill
 from drivers.virtual.gatt.peripheral import Measure, VirtualPeripheral, Ware
-from drivers.virtual.gatt.scene import Scene, jitter
+from drivers.virtual.gatt.scene import jitter
+from drivers.virtual.physiology.scenarios import Person
 
 KG_PER_LB = 0.45359237
 UNKNOWN_USER = 255
+STANDS_S = 4.0
 
 
-class ScaleScene(Scene, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ScaleScene(PatientScene, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The patient, in kilograms, metres and percent; `height_m` None where the scale has none."""
 
     kilograms: float = 72.4
@@ -30,12 +33,16 @@ class ScaleScene(Scene, frozen=True, forbid_unknown_fields=True, kw_only=True):
 def virtual_scale(seed: int, **options: object) -> VirtualPeripheral:
     """Return a scale; the options are ScaleScene's."""
     scene = msgspec.convert(options, ScaleScene)
+    patients = Patients(seed, scene)
 
-    def measured(*, is_other: bool) -> Measure:
+    def measured(on: Person | None = None, *, is_other: bool = False) -> Measure:
         def measure(clock: datetime) -> list[tuple[str, Frame]]:
             kilograms = scene.kilograms + jitter(seed, clock, 15.0 if is_other else 0.05)
+            height_m = scene.height_m
+            if on is not None:
+                kilograms, height_m = on.weight_kg, on.height_m
             frames: list[tuple[str, Frame]] = [
-                (characteristics.WEIGHT, _weight(scene, clock, kilograms))
+                (characteristics.WEIGHT, _weight(scene, clock, kilograms, height_m))
             ]
             if scene.has_body_composition:
                 frames += [
@@ -45,6 +52,10 @@ def virtual_scale(seed: int, **options: object) -> VirtualPeripheral:
             return frames
 
         return measure
+
+    def start(at_s: float, who: int | None) -> None:
+        on = patients.who(who).person if scene.is_on_patient else None
+        scale.plan(at_s + STANDS_S, measured(on))
 
     sends = [characteristics.WEIGHT]
     facts: dict[str, Frame] = {characteristics.SCALE_FEATURE: ScaleFeature(0x07)}
@@ -56,19 +67,17 @@ def virtual_scale(seed: int, **options: object) -> VirtualPeripheral:
         scene.habits(),
         sends=sends,
         facts=facts,
+        start=start,
     )
-    for taken in scene.stored_times():
-        scale.remember(taken, measured(is_other=True))
-    for at_s in scene.measure_at_s:
-        scale.plan(at_s, measured(is_other=False))
+    fill(scale, scene, measured(is_other=True), measured())
     return scale
 
 
-def _weight(scene: ScaleScene, clock: datetime, kilograms: float) -> Weight:
+def _weight(scene: ScaleScene, clock: datetime, kilograms: float, height_m: float | None) -> Weight:
     height, bmi = None, None
-    if scene.height_m is not None:
-        height = round(scene.height_m / 0.0254 * 10 if scene.in_pounds else scene.height_m * 1000)
-        bmi = round(kilograms / scene.height_m**2 * 10)
+    if height_m is not None:
+        height = round(height_m / 0.0254 * 10 if scene.in_pounds else height_m * 1000)
+        bmi = round(kilograms / height_m**2 * 10)
     return Weight(
         _steps(scene, kilograms),
         is_imperial=scene.in_pounds,

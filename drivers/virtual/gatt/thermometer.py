@@ -9,14 +9,15 @@ from drivers.protocols.gatt.characteristics import Frame
 from drivers.protocols.gatt.date_time import DateTime
 from drivers.protocols.gatt.medical_float import Number
 from drivers.protocols.gatt.temperature import Site, Temperature, TemperatureType
+from drivers.virtual.gatt.on_patient import Patients, PatientScene, ends_within, fill
 from drivers.virtual.gatt.peripheral import Measure, VirtualPeripheral, Ware
-from drivers.virtual.gatt.scene import Scene, jitter
+from drivers.virtual.gatt.scene import jitter
 
 RISING_S = 4.0
 RISE_PER_S = 0.6
 
 
-class ThermometerScene(Scene, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ThermometerScene(PatientScene, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The patient's temperature in degrees Celsius."""
 
     celsius: float = 36.8
@@ -26,22 +27,33 @@ class ThermometerScene(Scene, frozen=True, forbid_unknown_fields=True, kw_only=T
 def virtual_thermometer(seed: int, **options: object) -> VirtualPeripheral:
     """Return a thermometer; the options are ThermometerScene's."""
     scene = msgspec.convert(options, ThermometerScene)
+    patients = Patients(seed, scene)
+    rising: dict[float, float] = {}  # when it ends, in seconds, and what it finds
+    if not scene.is_on_patient:
+        rising.update(dict.fromkeys(scene.measure_at_s, scene.celsius))
 
-    def measured(*, is_other: bool) -> Measure:
+    def measured(found: float | None = None, *, is_other: bool = False) -> Measure:
         def measure(clock: datetime) -> list[tuple[str, Frame]]:
             celsius = scene.celsius + jitter(seed, clock, 1.2 if is_other else 0.1)
             taken = DateTime.of(clock) if scene.stamps else None
-            frame = Temperature(*_number(scene, celsius), taken=taken, type=Site.EAR)
-            return [(characteristics.TEMPERATURE, frame)]
+            number = _number(scene, celsius if found is None else found)
+            return [(characteristics.TEMPERATURE, Temperature(*number, taken=taken, type=Site.EAR))]
 
         return measure
 
     def stream(at_s: float) -> list[tuple[str, Frame]]:
-        left = [end - at_s for end in scene.measure_at_s if 0 < end - at_s <= RISING_S]
-        if not left:
+        left = ends_within(rising, at_s, RISING_S)
+        if left is None:
             return []
-        frame = Temperature(*_number(scene, scene.celsius - left[0] * RISE_PER_S))
+        frame = Temperature(*_number(scene, rising[left + at_s] - left * RISE_PER_S))
         return [(characteristics.INTERMEDIATE_TEMPERATURE, frame)]
+
+    def start(at_s: float, who: int | None) -> None:
+        found = scene.celsius
+        if scene.is_on_patient:
+            found = patients.who(who).state(at_s).temperature_c
+        rising[at_s + RISING_S] = found
+        thermometer.plan(at_s + RISING_S, measured(found))
 
     thermometer = VirtualPeripheral(
         Ware("Virtual thermometer", "Virtual T", scene.serial, battery=scene.battery),
@@ -49,11 +61,9 @@ def virtual_thermometer(seed: int, **options: object) -> VirtualPeripheral:
         sends=(characteristics.TEMPERATURE, characteristics.INTERMEDIATE_TEMPERATURE),
         facts={characteristics.TEMPERATURE_TYPE: TemperatureType(Site.EAR)},
         stream=stream,
+        start=start,
     )
-    for taken in scene.stored_times():
-        thermometer.remember(taken, measured(is_other=True))
-    for at_s in scene.measure_at_s:
-        thermometer.plan(at_s, measured(is_other=False))
+    fill(thermometer, scene, measured(is_other=True), measured())
     return thermometer
 
 

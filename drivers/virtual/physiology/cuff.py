@@ -66,8 +66,15 @@ class Deflation:
         return held[1] * (math.exp(-_LEAK_PER_S * (at_s - held[0])) if self.leaked else 1.0)
 
 
-def deflation(seed: int, circulation: Circulation, begin_s: float, *, leaks: bool) -> Deflation:
-    """Let a cuff measure from `begin_s` on."""
+def deflation(
+    seed: int,
+    circulation: Circulation,
+    begin_s: float,
+    *,
+    leaks: bool,
+    step_mmhg: float = STEP_MMHG,
+) -> Deflation:
+    """Let a cuff measure from `begin_s` on; with larger steps it is done sooner."""
     systolic, diastolic, _ = circulation.pressures(begin_s)
     top = max(_LEAST_TOP_MMHG, systolic + _ABOVE_MMHG)
     top_s = begin_s + top / INFLATION_MMHG_PER_S
@@ -87,7 +94,7 @@ def deflation(seed: int, circulation: Circulation, begin_s: float, *, leaks: boo
         ][:PULSES_A_STEP]
         moments += [(at_s, held) for at_s in seen]
         now = seen[-1] + 0.3 if len(seen) == PULSES_A_STEP else now + STEP_S_AT_MOST
-        held -= STEP_MMHG
+        held -= step_mmhg
     draw = chance(seed, Topic.CUFF, round(begin_s * 1000))
     middle = circulation.pressures((top_s + now) / 2)
     pulses = []
