@@ -19,7 +19,7 @@ from drivers.contract import ByteLink, GattLink, Write
 from drivers.errors import SettingsError as DriverSettingsError
 from drivers.model import Instant
 from drivers.registry import REGISTRY, Entry, LinkKind
-from drivers.transports.address import BLE, ble_address, open_link, scheme_of
+from drivers.transports.address import BLE, MEMORY, ble_address, open_link, scheme_of
 from edge.acceptance import Hub as Origin
 from edge.analysis import Analysis, Limits
 from edge.chronicle import Chronicle
@@ -47,7 +47,6 @@ DAY_S = 86_400.0
 MIB = 1024 * 1024
 STORE = "hub.db"
 CONTROL = "control.sock"
-PLAYED = "memory:"
 
 
 @asynccontextmanager
@@ -239,8 +238,9 @@ def _plan(name: str, settings: Instrument, space: Space) -> Plan:
 
 def _scheme(link: str, entry: Entry, space: Space) -> str:
     """Return how an instrument is reached; one that is played here stands for a Bluetooth one."""
-    if not link.startswith(PLAYED):
-        return scheme_of(link)
+    scheme = scheme_of(link)
+    if scheme != MEMORY:
+        return scheme
     if space is not Space.DEMO:
         raise DriverSettingsError(
             f"link {link!r} plays a virtual instrument, which is for the demonstration only "
@@ -270,11 +270,11 @@ def _opener(
 def _open(
     link: str, entry: Entry, granted: frozenset[Write], now: Callable[[], Instant]
 ) -> AbstractAsyncContextManager[ByteLink | GattLink]:
-    if link.startswith(PLAYED):
+    if scheme_of(link) == MEMORY:
         # Here and not above: a hub of a clinic loads no virtual instrument.
         from drivers.virtual.gatt.played import played  # noqa: PLC0415
 
-        return played(entry, Path(link.removeprefix(PLAYED)), now, granted)
+        return played(entry, Path(link.removeprefix(f"{MEMORY}:")), now, granted)
     return open_link(link, entry.line, now, granted)
 
 

@@ -11,6 +11,7 @@ from drivers.model import Instant
 SERIAL = "serial"
 TCP = "tcp"
 BLE = "ble"
+MEMORY = "memory"  # a virtual instrument inside a demonstration's hub, after the script in a file
 
 _BLE = re.compile(r"ble:(?P<address>(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2})", re.ASCII)
 _TCP = re.compile(r"tcp:(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+):(?P<port>\d{1,5})", re.ASCII)
@@ -25,8 +26,8 @@ def scheme_of(address: str) -> str:
     if scheme == BLE:
         ble_address(address)
         return BLE
-    if scheme == SERIAL and rest.startswith("/"):
-        return SERIAL
+    if scheme in {SERIAL, MEMORY} and rest.startswith("/"):
+        return scheme
     hint = f"; meant is perhaps serial:{address}" if address.startswith("/") else ""
     raise SettingsError(
         f"link {address!r}: write serial: and the path of the port, as serial:/dev/serial/by-id/"
@@ -48,7 +49,7 @@ async def open_link(
     whoever reads or writes. Over TCP the line settings are those of the serial server.
     """
     scheme = scheme_of(address)
-    if scheme == BLE:
+    if scheme in {BLE, MEMORY}:
         raise SettingsError(f"link {address!r}: Bluetooth instruments are reached by `run` only")
     if scheme == TCP:
         # Here and below, not above: programs that only decode need neither.
