@@ -25,6 +25,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "capture": "record a live instrument into a case that can be decoded again",
         "ecg": "an ECG file: what it holds, or the same in another format",
         "instruments": "the table of supported instruments",
+        "pair": "Bluetooth instruments: list, find, pair, remove",
         "virtual": "a virtual instrument on a port of its own, for trying things out",
         "simulate": "ECGs of a virtual patient, with everything that is true of them",
         "record-system": "the reference record system: files results, knows the patients",

@@ -13,8 +13,6 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,9 +20,10 @@ from pathlib import Path
 from config.load import load
 from config.schema import Instrument, Settings
 from drivers.errors import SettingsError
-from drivers.transports.address import scheme_of
+from drivers.transports.address import SERIAL, scheme_of
 from edge.clock import SystemClock
 from edge.decoding import entry_named
+from edge.verbs.findings import Finding, Level
 
 DISTRIBUTION = "vitals-edge"
 PACKAGES = ("config", "drivers", "dsp", "edge")
@@ -32,23 +31,6 @@ OLDEST_PYTHON = (3, 11)
 SERIAL_GROUP = "dialout"
 PORTS = ("ttyUSB*", "ttyACM*", "ttyAMA*")
 SYSTEM_PROGRAMS = "/usr/sbin:/usr/local/sbin"  # not on an ordinary user's PATH
-
-
-class Level(StrEnum):
-    """How much a finding matters."""
-
-    OK = "ok"
-    NOTE = "note"
-    WRONG = "WRONG"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at, and what to do about it."""
-
-    level: Level
-    what: str
-    remedy: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 1 if any of them is wrong."""
     settings = load(args.config) if args.config else None
-    findings = [*_installation(), *_machine(settings), *_instruments(settings)]
+    findings = [*_installation(), *_machine(settings), *_radio(settings), *_instruments(settings)]
     for finding in findings:
         sys.stdout.write(f"{finding.level:6}{finding.what}\n")
         if finding.remedy:
@@ -203,6 +185,19 @@ def _may_use_serial() -> bool:
         return False
 
 
+def _radio(settings: Settings | None) -> list[Finding]:
+    if settings is None or not any(map(_is_ble, settings.instruments.values())):
+        return []
+    # Only here: nobody else's machine needs the libraries of Bluetooth.
+    from edge.verbs.doctor_radio import look  # noqa: PLC0415
+
+    return look(settings)
+
+
+def _is_ble(instrument: Instrument) -> bool:
+    return instrument.link.startswith("ble:")
+
+
 def _instruments(settings: Settings | None) -> Iterator[Finding]:
     for name, instrument in settings.instruments.items() if settings else ():
         yield _instrument(name, instrument)
@@ -212,11 +207,13 @@ def _instrument(name: str, instrument: Instrument) -> Finding:
     try:
         entry = entry_named(instrument.driver)
         entry.options(instrument.options)
-        scheme_of(instrument.link)
+        scheme = scheme_of(instrument.link)
     except SettingsError as error:
         return Finding(
             Level.WRONG, f"instrument {name}: {error}", "correct it in the settings file"
         )
+    if scheme != SERIAL:
+        return Finding(Level.OK, f"instrument {name}: {entry.title} at {instrument.link}")
     port = Path(instrument.link.partition(":")[2])
     if not port.exists():
         return Finding(Level.NOTE, f"instrument {name}: {port} is not there", "plug it in")
