@@ -266,6 +266,7 @@ class CartPatient:
     sex: str | None = None
 
 
+ONE_LEAD = "one-lead"  # the signal of an ECG whose lead is none of the twelve
 STANDARD_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
 

@@ -6,7 +6,7 @@ What an entry says is `drivers.entry`; the entries are in `drivers.catalogue`.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from drivers.catalogue import bluetooth, cuffs, monitors, oximeters, scales
+from drivers.catalogue import bluetooth, bluetooth_makers, cuffs, monitors, oximeters, scales
 from drivers.entry import Confidence, Entry, LinkKind, Memory, Remembers, Stable
 
 __all__ = ["REGISTRY", "Confidence", "Entry", "LinkKind", "Memory", "Remembers", "Stable"]
@@ -25,11 +25,15 @@ REGISTRY: Mapping[str, Entry] = MappingProxyType(
         "contec-v7": oximeters.CONTEC_V7,
         "healthometer": scales.HEALTHOMETER,
         "ivy-450c": monitors.IVY_450C,
+        "jumper": bluetooth_makers.JUMPER,
         "maibobo": cuffs.MAIBOBO,
         "masimo-ascii1": oximeters.MASIMO_ASCII1,
+        "movesense": bluetooth_makers.MOVESENSE,
         "nellcor": oximeters.NELLCOR,
         "nonin": oximeters.NONIN,
         "nonin-ascii": oximeters.NONIN_ASCII,
+        "nonin-ble": bluetooth_makers.NONIN_BLE,
+        "polar-h10": bluetooth_makers.POLAR_H10,
         "taidoc": cuffs.TAIDOC,
     }
 )

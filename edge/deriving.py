@@ -14,7 +14,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from drivers.model import Kind, Measurement, Metric, Reading, Status, Unit, Waveform
+from drivers.model import ONE_LEAD, Kind, Measurement, Metric, Reading, Status, Unit, Waveform
 from drivers.registry import Memory
 from edge.analysis import AnalysisFailed, EcgRate
 from edge.chronicle import Chronicle
@@ -85,10 +85,14 @@ class Deriving:
         if self._analysis is None or event.measurement.kind is not Kind.HEART_RATE:
             return
         for strip in around:
-            if strip.unit is not Unit.MILLIVOLT:
+            in_millivolts = strip.unit is Unit.MILLIVOLT
+            if not (in_millivolts or ONE_LEAD in strip.signals):
                 continue
             found = await self._analysis.heart_rate_from_ecg(
-                strip.samples, strip.fs, microvolts=MICROVOLTS_PER_MV, preset="monitor"
+                strip.samples,
+                strip.fs,
+                microvolts=MICROVOLTS_PER_MV if in_millivolts else None,
+                preset="monitor",
             )
             if isinstance(found, AnalysisFailed):
                 log.warning("no heart rate from the ECG: %s %s", found.reason, found.detail)

@@ -30,7 +30,7 @@ def _entry(
     """Return an entry; `seen` is what else than the specification shows the format, if anything."""
     return Entry(
         title=title,
-        driver=f"drivers.instruments.gatt.driver:{name}",
+        driver=f"drivers.instruments.gatt.profiles:{name}",
         protocol="drivers.protocols.gatt.characteristics",
         settings="drivers.instruments.gatt.settings:Settings",
         virtual=f"drivers.virtual.gatt.{virtual}",

@@ -14,6 +14,7 @@ from datetime import datetime
 from drivers import plausibility
 from drivers.inflation import mmhg
 from drivers.instruments.gatt.meaning import (
+    Command,
     InCuff,
     Meaning,
     Said,
@@ -65,6 +66,7 @@ class Cuff:
     stored = ((characteristics.BLOOD_PRESSURE, characteristics.ENHANCED_BLOOD_PRESSURE),)
     streamed = (CUFF_PRESSURES,)
     facts = (characteristics.BLOOD_PRESSURE_FEATURE,)
+    commands: tuple[Command, ...] = ()
     has_records = False
 
     def __init__(self) -> None:

@@ -10,19 +10,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from drivers.contract import Arrived, Emit, GattLink, Host, Write, channel_name
 from drivers.errors import DeviceMismatch, LinkLost, RequestRefused
 from drivers.inflation import Inflation
-from drivers.instruments.gatt.blood_pressure import Cuff
 from drivers.instruments.gatt.clock import CHANNELS, DeviceClock
-from drivers.instruments.gatt.heart_rate import Belt
 from drivers.instruments.gatt.introduction import ask, introduce
-from drivers.instruments.gatt.meaning import InCuff, Meaning, Profile
-from drivers.instruments.gatt.oximeter import Finger
+from drivers.instruments.gatt.meaning import Command, InCuff, Meaning, Profile, Strip
 from drivers.instruments.gatt.records import Fetch
-from drivers.instruments.gatt.scale import Platform
 from drivers.instruments.gatt.settings import Settings
-from drivers.instruments.gatt.thermometer import Probe
 from drivers.model import (
     Chunk,
     DeviceTime,
@@ -33,6 +30,7 @@ from drivers.model import (
     Notice,
     NoticeKind,
     Skipped,
+    Waveform,
 )
 from drivers.protocols.gatt import characteristics
 from drivers.protocols.gatt.characteristics import Frame, decode
@@ -108,6 +106,8 @@ class _Session:
                 f"{self._link.peer.address} is no {self._profile.driver}: it has none of the "
                 "characteristics that such an instrument sends"
             )
+        for command in self._profile.commands:
+            await self._begin(command)
         if self._profile.has_records and self._host.may(Write.FETCH):
             await self._fetch.begin()
 
@@ -147,6 +147,9 @@ class _Session:
             before = [each for each in self._open if said.completes and each.channel == channel]
             self._open = [each for each in self._open if each not in before]
             await self._tell(said, [*before, payload])
+        elif isinstance(said, Strip):
+            samples = np.array([said.samples])
+            await self._emit(Waveform((said.signal,), said.fs, said.unit, samples, chunk.at))
         elif isinstance(said, str):
             await self._notice(NoticeKind.STATE, said, chunk.at)
         elif channel in self._stored:
@@ -220,6 +223,14 @@ class _Session:
             return True
         return False
 
+    async def _begin(self, command: Command) -> None:
+        if not self._host.may(command.purpose):
+            return
+        try:
+            await self._link.write(command.purpose, command.channel, command.data)
+        except RequestRefused as error:
+            await self._notice(NoticeKind.REFUSED, f"{command.purpose} is refused: {error}")
+
     async def _battery(self, said: Frame | None) -> None:
         if isinstance(said, Battery):
             self._low_battery = said.percent <= LOW_BATTERY_PERCENT
@@ -253,28 +264,3 @@ def _of_memory(meaning: Meaning, *, again: bool) -> frozenset[Flag]:
     if meaning.is_live or meaning.taken is not None:
         return frozenset()
     return frozenset({Flag.FROM_MEMORY, Flag.POSSIBLE_DUPLICATE} if again else {Flag.FROM_MEMORY})
-
-
-def new_cuff(host: Host, settings: Settings) -> Instrument:
-    """Return a driver of blood pressure monitors."""
-    return Instrument(host, settings, Cuff())
-
-
-def new_thermometer(host: Host, settings: Settings) -> Instrument:
-    """Return a driver of thermometers."""
-    return Instrument(host, settings, Probe())
-
-
-def new_oximeter(host: Host, settings: Settings) -> Instrument:
-    """Return a driver of pulse oximeters."""
-    return Instrument(host, settings, Finger())
-
-
-def new_scale(host: Host, settings: Settings) -> Instrument:
-    """Return a driver of scales."""
-    return Instrument(host, settings, Platform())
-
-
-def new_belt(host: Host, settings: Settings) -> Instrument:
-    """Return a driver of heart rate sensors."""
-    return Instrument(host, settings, Belt())

@@ -1,7 +1,7 @@
 """Heart rate sensors with the Heart Rate Service (0x180D): a stream, with nothing stored."""
 
 from drivers import plausibility
-from drivers.instruments.gatt.meaning import Meaning, Said, evidence_of
+from drivers.instruments.gatt.meaning import Command, Meaning, Said, evidence_of
 from drivers.model import Kind, Metric, Reading, Status, Unit
 from drivers.protocols.gatt import characteristics
 from drivers.protocols.gatt.characteristics import Frame
@@ -13,8 +13,9 @@ class Belt:
 
     driver = "ble-heart-rate"
     stored: tuple[tuple[str, ...], ...] = ()
-    streamed = ((characteristics.HEART_RATE,),)
+    streamed: tuple[tuple[str, ...], ...] = ((characteristics.HEART_RATE,),)
     facts: tuple[str, ...] = ()
+    commands: tuple[Command, ...] = ()
     has_records = False
 
     def learn(self, frame: Frame) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from drivers import plausibility
+from drivers.contract import Write
 from drivers.model import Flag, Kind, Metric, Reading, Status, Unit
 from drivers.protocols.gatt.characteristics import Frame
 from drivers.protocols.gatt.medical_float import MedicalFloat, Special
@@ -46,8 +47,27 @@ class InCuff:
     words: str | None = None
 
 
-Said: TypeAlias = Meaning | InCuff | str | None
-"""A meaning, how far a cuff is, words for people, or nothing yet: it goes on in another payload."""
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Samples of a signal that follow on those before."""
+
+    signal: str
+    fs: float
+    unit: Unit
+    samples: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to write once everything is subscribed to, where its purpose is granted."""
+
+    purpose: Write
+    channel: str
+    data: bytes
+
+
+Said: TypeAlias = Meaning | Strip | InCuff | str | None
+"""A meaning, samples, how far a cuff is, words for people, or nothing yet: it goes on elsewhere."""
 
 
 class Profile(Protocol):
@@ -55,7 +75,8 @@ class Profile(Protocol):
 
     `stored` and `streamed` are the characteristics to subscribe to; of each tuple the first that
     the instrument has. What is `stored` is made durable before it is decoded. `facts` are read
-    before, and given to `learn`. `has_records`: what it stored can be fetched, and deleted.
+    before, and given to `learn`. `commands` are written after all that. `has_records`: what it
+    stored can be fetched, and deleted.
     """
 
     @property
@@ -76,6 +97,11 @@ class Profile(Protocol):
     @property
     def facts(self) -> tuple[str, ...]:
         """What to read once."""
+        ...
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """What begins it."""
         ...
 
     @property

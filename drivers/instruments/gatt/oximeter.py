@@ -8,6 +8,7 @@ finger, a fault. Everything else is a flag. A spot check whose clock was never s
 from datetime import datetime
 
 from drivers.instruments.gatt.meaning import (
+    Command,
     Meaning,
     Said,
     evidence_of,
@@ -66,6 +67,7 @@ class Finger:
     stored = ((characteristics.SPOT_CHECK,),)
     streamed = ((characteristics.CONTINUOUS,),)
     facts = ()
+    commands: tuple[Command, ...] = ()
     has_records = True
 
     def learn(self, frame: Frame) -> None:

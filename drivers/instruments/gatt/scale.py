@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from datetime import datetime
 
 from drivers import plausibility
-from drivers.instruments.gatt.meaning import Meaning, Said, evidence_of, user_of
+from drivers.instruments.gatt.meaning import Command, Meaning, Said, evidence_of, user_of
 from drivers.model import Flag, Kind, Metric, Reading, Status, Unit
 from drivers.protocols.gatt import characteristics
 from drivers.protocols.gatt.body_composition import BodyComposition, quantities
@@ -28,6 +28,7 @@ class Platform:
     stored = ((characteristics.WEIGHT,), (characteristics.BODY_COMPOSITION,))
     streamed: tuple[tuple[str, ...], ...] = ()
     facts: tuple[str, ...] = ()
+    commands: tuple[Command, ...] = ()
     has_records = False
 
     def __init__(self) -> None:

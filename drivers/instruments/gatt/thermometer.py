@@ -5,7 +5,7 @@ not, from what the thermometer says of itself. An intermediate temperature is st
 told once, as a state.
 """
 
-from drivers.instruments.gatt.meaning import Meaning, Said, evidence_of, reading
+from drivers.instruments.gatt.meaning import Command, Meaning, Said, evidence_of, reading
 from drivers.model import Kind, Metric, Unit
 from drivers.protocols.gatt import characteristics
 from drivers.protocols.gatt.characteristics import Frame
@@ -19,6 +19,7 @@ class Probe:
     stored = ((characteristics.TEMPERATURE,),)
     streamed = ((characteristics.INTERMEDIATE_TEMPERATURE,),)
     facts = (characteristics.TEMPERATURE_TYPE,)
+    commands: tuple[Command, ...] = ()
     has_records = False
 
     def __init__(self) -> None:

@@ -19,7 +19,11 @@ from drivers.protocols.gatt import (
     device,
     enhanced_blood_pressure,
     heart_rate,
+    jumper,
+    movesense,
+    nonin_ble,
     oximetry,
+    polar,
     record_access,
     temperature,
     weight,
@@ -31,7 +35,11 @@ from drivers.protocols.gatt.device import Battery, Opaque, PnpId, SerialNumber, 
 from drivers.protocols.gatt.enhanced_blood_pressure import EnhancedBloodPressure
 from drivers.protocols.gatt.fields import Malformed, Reason
 from drivers.protocols.gatt.heart_rate import HeartRate
+from drivers.protocols.gatt.jumper import JumperValues, JumperWave
+from drivers.protocols.gatt.movesense import MovesenseAnswer, MovesenseEcg
+from drivers.protocols.gatt.nonin_ble import NoninOximetry
 from drivers.protocols.gatt.oximetry import Continuous, OximeterFeatures, SpotCheck
+from drivers.protocols.gatt.polar import PolarAnswer, PolarEcg, PolarOther
 from drivers.protocols.gatt.record_access import RecordAccess
 from drivers.protocols.gatt.temperature import MeasurementInterval, Temperature, TemperatureType
 from drivers.protocols.gatt.weight import ScaleFeature, Weight
@@ -46,10 +54,18 @@ Frame: TypeAlias = (
     | DateTime
     | EnhancedBloodPressure
     | HeartRate
+    | JumperValues
+    | JumperWave
     | MeasurementInterval
+    | MovesenseAnswer
+    | MovesenseEcg
+    | NoninOximetry
     | Opaque
     | OximeterFeatures
     | PnpId
+    | PolarAnswer
+    | PolarEcg
+    | PolarOther
     | RecordAccess
     | ScaleFeature
     | SerialNumber
@@ -94,12 +110,20 @@ MANUFACTURER = "2a29"
 REGULATORY = "2a2a"
 PNP_ID = "2a50"
 
+# Of their makers' own services.
+NONIN_OXIMETRY = "0aad7ea0-0d60-11e2-8e3c-0002a5d5c51b"
+JUMPER_OXIMETRY = "cdeacb81-5235-4c07-8846-93a37ee6b86d"
+POLAR_CONTROL = "fb005c81-02e7-f387-1cad-8acd2d8df0c8"
+POLAR_DATA = "fb005c82-02e7-f387-1cad-8acd2d8df0c8"
+MOVESENSE_WRITE = "34800001-7185-4d5d-b431-630e7050e8f0"
+MOVESENSE_NOTIFY = "34800002-7185-4d5d-b431-630e7050e8f0"
+
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How the payload of one characteristic is read and written."""
+    """How the payload of one characteristic is read and written; `frame` is what it can hold."""
 
-    frame: type[Frame]
+    frame: type[Frame] | tuple[type[Frame], ...]
     decode: Callable[[bytes], Frame | Malformed]
     encode: Callable[[Any], bytes]
 
@@ -152,10 +176,21 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
         MANUFACTURER: _TEXT,
         REGULATORY: Codec(Opaque, device.decode_opaque, device.encode_opaque),
         PNP_ID: Codec(PnpId, device.decode_pnp_id, device.encode_pnp_id),
+        NONIN_OXIMETRY: Codec(NoninOximetry, nonin_ble.decode, nonin_ble.encode),
+        JUMPER_OXIMETRY: Codec((JumperValues, JumperWave), jumper.decode, jumper.encode),
+        POLAR_CONTROL: Codec(PolarAnswer, polar.decode_answer, polar.encode_answer),
+        POLAR_DATA: Codec((PolarEcg, PolarOther), polar.decode_data, polar.encode_data),
+        MOVESENSE_NOTIFY: Codec(
+            (MovesenseAnswer, MovesenseEcg), movesense.decode, movesense.encode
+        ),
     }
 )
 
-_ENCODERS = {codec.frame: codec.encode for codec in CODECS.values()}
+_ENCODERS = {
+    frame: codec.encode
+    for codec in CODECS.values()
+    for frame in (codec.frame if isinstance(codec.frame, tuple) else (codec.frame,))
+}
 
 
 class Decoder:
