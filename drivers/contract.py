@@ -29,6 +29,13 @@ class Write(StrEnum):
 _LINE = re.compile(r"(\d{2,7}) ([5-8])([NEOMS])([12])", re.ASCII)
 
 
+class Wish(StrEnum):
+    """What a person in the room can want of an instrument that takes orders."""
+
+    MEASURE = "measure"
+    STOP = "stop"
+
+
 @dataclass(frozen=True, slots=True)
 class SerialLine:
     """Line settings of a serial instrument; software flow control is always off."""
@@ -199,6 +206,14 @@ class Host(Clock, Protocol):
 
     def may(self, purpose: Write) -> bool:
         """Whether the settings grant writes of this purpose."""
+        ...
+
+    async def wish(self, *open_to: Wish) -> Wish:
+        """Return what a person wants now, once it is one of these.
+
+        What is wanted while no driver waits for it is refused and never kept: a cuff that inflates
+        later might be on somebody else's arm.
+        """
         ...
 
 

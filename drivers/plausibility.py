@@ -13,6 +13,9 @@ _RATE = (10.0, 350.0)  # bradycardia of the dying to neonatal flutter
 _PRESSURE = (10.0, 300.0)  # no cuff is inflated further (IEC 80601-2-30)
 _PRESSURE_KPA = (1.3, 40.0)  # the same
 
+LEAST_PULSE = 0.97
+"""Diastolic to systolic, in any unit: where they are nearer, no cuff could have told them apart."""
+
 RANGES: Mapping[tuple[Metric, Unit], tuple[float, float]] = MappingProxyType(
     {
         (Metric.PULSE_RATE, Unit.PER_MIN): _RATE,
@@ -85,4 +88,5 @@ def agreeing(readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
 
 def _agree(systolic: float | None, mean: float | None, diastolic: float | None) -> bool:
     falling = [value for value in (systolic, mean, diastolic) if value]
-    return falling == sorted(falling, reverse=True) and (not systolic or systolic != diastolic)
+    apart = not (systolic and diastolic) or diastolic <= LEAST_PULSE * systolic
+    return falling == sorted(falling, reverse=True) and apart

@@ -34,6 +34,8 @@ REGISTRY: Mapping[str, Entry] = MappingProxyType(
         "nonin-ascii": oximeters.NONIN_ASCII,
         "nonin-ble": bluetooth_makers.NONIN_BLE,
         "polar-h10": bluetooth_makers.POLAR_H10,
+        "stx-nibp": cuffs.STX_NIBP,
+        "suntech": cuffs.SUNTECH,
         "taidoc": cuffs.TAIDOC,
     }
 )

@@ -7,7 +7,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from drivers.contract import ByteLink, Emit, Frame, Host, Write
+from drivers.contract import ByteLink, Emit, Frame, Host, Wish, Write
 from drivers.errors import LinkLost
 from drivers.model import Chunk, Instant, Item, Skipped
 from drivers.protocols.lines import LineDecoder
@@ -93,20 +93,46 @@ class Dialogue(Generic[F]):
         alarm = asyncio.ensure_future(self._host.sleep(for_s))
         try:
             while self._heard or await self._more(alarm):
-                while self._heard:
-                    item, at = self._heard.popleft()
-                    if not isinstance(item, Skipped) and until(item):
-                        return item, at
-                    await self._other(item, at)
+                if (found := await self._next(until)) is not None:
+                    return found
         finally:
             await _stop(alarm)
         return None
 
-    async def _more(self, alarm: asyncio.Future[None]) -> bool:
-        """Wait for a chunk and decode it; tell whether one came before the alarm."""
+    async def attend(
+        self, for_s: float, until: Callable[[F], bool], *open_to: Wish
+    ) -> Heard[F] | Wish | None:
+        """Listen, and return sooner what a person wants of the instrument, if it is one of these.
+
+        What was heard by then is heard by whoever listens next.
+        """
+        wish = asyncio.ensure_future(self._host.wish(*open_to))
+        alarm = asyncio.ensure_future(self._host.sleep(for_s))
+        try:
+            while not wish.done():
+                if (found := await self._next(until)) is not None:
+                    return found
+                if not await self._more(alarm, wish) and not wish.done():
+                    return None
+            return wish.result()
+        finally:
+            wish.cancel()  # before anything waits: nothing can be wanted of nobody in between
+            await _stop(alarm)
+
+    async def _next(self, until: Callable[[F], bool]) -> Heard[F] | None:
+        """Return the first frame heard that is waited for, and pass on what came before it."""
+        while self._heard:
+            item, at = self._heard.popleft()
+            if not isinstance(item, Skipped) and until(item):
+                return item, at
+            await self._other(item, at)
+        return None
+
+    async def _more(self, *ends: asyncio.Future[Any]) -> bool:
+        """Wait for a chunk and decode it; tell whether one came before one of the ends."""
         if self._reading is None:
             self._reading = asyncio.ensure_future(anext(self._chunks))
-        awaited: set[asyncio.Future[Any]] = {self._reading, alarm}
+        awaited: set[asyncio.Future[Any]] = {self._reading, *ends}
         await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
         if not self._reading.done():
             return False

@@ -96,6 +96,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Service]:
             partial(_screen, station, publisher, radio),
             chronicle.change,
             station.take_now,
+            station.wish,
             radio.answer if radio else None,
         )
         control = Control(settings.hub.state_dir / CONTROL, door, here)

@@ -18,6 +18,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
+from drivers.contract import Wish
 from drivers.model import Kind, Unit
 from edge.clock import Clock
 from edge.desk import Desk, Refused
@@ -101,6 +102,18 @@ class Enter(_Act, frozen=True, tag="enter"):
     method: Short = "typed"
 
 
+class MeasureNow(_Act, frozen=True, tag="measure-now"):
+    """Start a measurement of an instrument that takes orders; nothing is kept for later."""
+
+    instrument: Short
+
+
+class StopMeasuring(_Act, frozen=True, tag="stop-measuring"):
+    """End it, as with a cuff that hurts; nobody has to be signed in for that."""
+
+    instrument: Short
+
+
 class Send(_Act, frozen=True, tag="send"):
     """Let offered values go out."""
 
@@ -149,6 +162,8 @@ Act: TypeAlias = (
     | Take
     | TakeNow
     | Enter
+    | MeasureNow
+    | StopMeasuring
     | Send
     | Discard
     | Wrong
@@ -173,6 +188,7 @@ class Door(Struct, frozen=True):
     view: Callable[[], Awaitable[RoomView]]
     change: Callable[[], Awaitable[None]]
     take_now: Callable[[str, Kind], bool]
+    wish: Callable[[str, Wish], str | None]
     answer_pairing: Callable[..., None] | None = None
 
 
@@ -261,6 +277,18 @@ class Control:
             raise Refused("no Bluetooth instrument is in the settings of this hub")
         self._door.answer_pairing(act.instrument, act.passkey, agree=act.agree)
 
+    async def _measure_now(self, act: MeasureNow) -> None:
+        self._door.desk.acting()
+        self._wish(act.instrument, Wish.MEASURE)
+
+    async def _stop_measuring(self, act: StopMeasuring) -> None:
+        self._wish(act.instrument, Wish.STOP)
+
+    def _wish(self, instrument: str, wish: Wish) -> None:
+        why_not = self._door.wish(instrument, wish)
+        if why_not is not None:
+            raise Refused(f"{instrument}: {why_not}")
+
     async def _sign_out(self) -> None:
         self._door.desk.sign_out()
 
@@ -280,6 +308,8 @@ class Control:
             Take: lambda act: desk.take(act.item),
             TakeNow: self._take_now,
             Enter: lambda act: desk.enter(act.kind, act.value, act.unit, act.seconds, act.method),
+            MeasureNow: self._measure_now,
+            StopMeasuring: self._stop_measuring,
             Send: lambda act: desk.confirm(act.items),
             Discard: lambda act: desk.discard(act.item, act.reason),
             Wrong: lambda act: desk.wrong_patient(act.item),

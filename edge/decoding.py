@@ -112,7 +112,7 @@ def _played(
     if entry.is_gatt:
         connection = ReplayGattLink(recording, clock, granted, start)
         return partial(entry.gatt_factory()(host, chosen).run, connection)
-    link = ReplayLink(recording, clock, granted, start)
+    link = ReplayLink(recording, clock, granted, start, host.wishes.tell)
     return partial(entry.factory()(host, chosen).run, link)
 
 

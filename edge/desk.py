@@ -274,6 +274,10 @@ class Desk:
 
     # ---- details
 
+    def acting(self) -> str:
+        """Return who answers for what is done now, or refuse."""
+        return self._person()
+
     def _person(self) -> str:
         if self.operator is None:
             raise Refused("nobody is signed in: scan your badge")

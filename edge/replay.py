@@ -20,7 +20,7 @@ import msgspec
 from drivers.contract import ByteLink, GattLink
 from drivers.errors import LinkLost
 from drivers.model import Instant
-from drivers.transports.capture_file import LoadedCase
+from drivers.transports.capture_file import LoadedCase, Recording
 from drivers.transports.recorded_time import NS, US, RecordedTime
 from drivers.transports.replay import ReplayLink
 from drivers.transports.replay_gatt import ReplayGattLink
@@ -117,7 +117,7 @@ async def _play(loaded: LoadedCase, station: Station, tape: _Tape) -> None:
     """Run the hub's tasks until the recording is over and nothing of it is left to be done."""
     case = loaded.case
     entry = entry_named(case.driver)
-    cable = _Cable(loaded, tape)
+    cable = _Cable(loaded, tape, station)
     plan = Plan(
         name=case.driver,
         driver=case.driver,
@@ -143,10 +143,11 @@ class _Cable:
     What a driver raises in it would be the supervisor's to log and try again; here it ends all.
     """
 
-    def __init__(self, loaded: LoadedCase, tape: _Tape) -> None:
+    def __init__(self, loaded: LoadedCase, tape: _Tape, station: Station) -> None:
         self.over = asyncio.Event()
         self.fault: Exception | None = None
-        self._link = ReplayGattLink if entry_named(loaded.case.driver).is_gatt else ReplayLink
+        self._driver = loaded.case.driver
+        self._station = station
         self._sessions = deque(loaded.recording.sessions())
         self._granted = frozenset(loaded.case.grants)
         self._tape = tape
@@ -158,7 +159,14 @@ class _Cable:
         begins_s = session.lines[0].at_us / US if session.lines else 0.0
         await self._tape.sleep(max(0.0, begins_s - (now().mono_ns - self._start.mono_ns) / NS))
         with self._noted():
-            yield self._link(session, self._tape, self._granted, self._start)
+            yield self._link(session)
+
+    def _link(self, session: Recording) -> ByteLink | GattLink:
+        granted, start = self._granted, self._start
+        if entry_named(self._driver).is_gatt:
+            return ReplayGattLink(session, self._tape, granted, start)
+        wishes = self._station.supervisors[self._driver].wishes
+        return ReplayLink(session, self._tape, granted, start, wishes.tell)
 
     @contextmanager
     def _noted(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
+from drivers.contract import Wish
 from drivers.model import Instant, Kind
 from edge.acceptance import Due, Hub, due, result_of, subject_key
 from edge.chronicle import Chronicle
@@ -180,6 +181,11 @@ class Station:
         supervisor = self.supervisors.get(instrument)
         return supervisor is not None and supervisor.intake.ask(kind)
 
+    def wish(self, instrument: str, wish: Wish) -> str | None:
+        """Tell an instrument what a person wants of it now; return why not, None if it is done."""
+        supervisor = self.supervisors.get(instrument)
+        return "there is no such instrument" if supervisor is None else supervisor.tell(wish)
+
     # ---- from instruments
 
     def _intake(self, plan: Plan) -> Intake:
@@ -249,7 +255,8 @@ class Station:
 def _instrument(name: str, supervisor: Supervisor, now: Instant) -> InstrumentView:
     seen = supervisor.health.seen_at(now)
     counts = dict(supervisor.health.counts)
-    return InstrumentView(name, supervisor.plan.driver, seen.state, seen.reason, counts)
+    takes = tuple(sorted(supervisor.wishes.open_to))
+    return InstrumentView(name, supervisor.plan.driver, seen.state, seen.reason, counts, takes)
 
 
 async def _if_there_is_room(work: Awaitable[object]) -> None:

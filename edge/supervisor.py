@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from drivers.contract import Arrived, ByteLink, Emit, GattLink, Peer, Write
+from drivers.contract import Arrived, ByteLink, Emit, GattLink, Peer, Wish, Write
 from drivers.errors import (
     DeviceMismatch,
     LinkError,
@@ -25,6 +25,7 @@ from drivers.model import Chunk, Instant, InstrumentId, Item, Kind, Measurement
 from drivers.registry import Entry, Memory, Remembers
 from drivers.transports.memory import KeptLink
 from drivers.transports.memory_gatt import KeptGattLink
+from drivers.transports.wishes import Wishes
 from edge.association import is_stored
 from edge.backoff import delays
 from edge.clock import NS, Clock
@@ -74,6 +75,7 @@ class Supervisor:
     ) -> None:
         self.plan = plan
         self.health = Health(plan.driver, plan.entry)
+        self.wishes = Wishes()
         self.intake = intake(plan)
         self._new_intake = intake
         self.clock = clock
@@ -113,6 +115,19 @@ class Supervisor:
             if self.health.heard_mono_ns != heard:  # it worked for a while: begin anew
                 waits = delays(seed=_seed(self.plan.name))
             await self.clock.sleep(next(waits))
+
+    def tell(self, wish: Wish) -> str | None:
+        """Hand a person's wish to the instrument; why it cannot be done, None if it is."""
+        purpose = Write.START_MEASUREMENT
+        if purpose not in self.plan.entry.writes:
+            return "it is started at the instrument itself"
+        if purpose not in self.plan.granted:
+            return f"allow {str(purpose)!r} in its settings first"
+        if self.wishes.tell(wish):
+            return None
+        if not self.wishes.open_to:
+            return "it is not connected, or does not answer"
+        return "it is measuring already" if wish is Wish.MEASURE else "it is not measuring"
 
     async def _session(self) -> None:
         self._state(LinkState.AWAITED if self.plan.entry.is_gatt else LinkState.OPENING)
@@ -250,6 +265,9 @@ class _Host:
     def may(self, purpose: Write) -> bool:
         return purpose in self._supervisor.plan.granted
 
+    async def wish(self, *open_to: Wish) -> Wish:
+        return await self._supervisor.wishes.wait(*open_to)
+
 
 class _RecoveringHost(_Host):
     """The same for kept bytes: they are durable already, under their numbers."""
@@ -260,6 +278,9 @@ class _RecoveringHost(_Host):
 
     async def keep(self, chunk: Chunk) -> int:
         return self._numbers[id(chunk)]
+
+    async def wish(self, *open_to: Wish) -> Wish:
+        return await Wishes().wait(*open_to)  # nobody can reach it
 
     def may(self, purpose: Write) -> bool:
         del purpose

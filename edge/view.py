@@ -57,7 +57,8 @@ class InstrumentView(Struct, frozen=True):
     """One of the two lights: whether an instrument is heard, from what was heard.
 
     `counters` are of this run of the service: sessions, bytes, frames, skipped_bytes, broken
-    (checksum failures), missing (gaps in a sequence), and what the driver counts.
+    (checksum failures), missing (gaps in a sequence), and what the driver counts. `takes` is what
+    a person may want of it now: measure, or stop.
     """
 
     name: str
@@ -65,6 +66,7 @@ class InstrumentView(Struct, frozen=True):
     state: str
     reason: str
     counters: dict[str, int] = field(default_factory=dict)
+    takes: tuple[str, ...] = ()
 
 
 class WayView(Struct, frozen=True):

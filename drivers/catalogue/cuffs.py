@@ -77,6 +77,37 @@ MAIBOBO = Entry(
     matches="AA 80 03, length, 01: checked frames while the cuff works",
 )
 
+STX_NIBP = Entry(
+    title="Blood-pressure modules with text frames (UN300C, SINNOR N6, boards in MD-9xx monitors)",
+    driver="drivers.instruments.stx_nibp:StxNibp",
+    protocol="drivers.protocols.stx_nibp",
+    settings="drivers.instruments.stx_nibp:Settings",
+    virtual="drivers.virtual.stx_nibp:VirtualStxNibp",
+    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
+    memory=MappingProxyType({Kind.BLOOD_PRESSURE: Remembers(Memory.LIVE, settle_s=CUFF_S)}),
+    confidence=Confidence.CONFIRMED,
+    sources="five open programs for such modules that agree; the words of its errors in none",
+    writes=frozenset({Write.FETCH, Write.START_MEASUREMENT}),
+    line=SerialLine(baud=4800),
+    matches="02, three digits C digit S digit, 03 0D while it measures",
+)
+
+SUNTECH = Entry(
+    title="SunTech OEM blood-pressure modules (Advantage, Advantage A+, LX)",
+    driver="drivers.instruments.suntech:SunTech",
+    protocol="drivers.protocols.suntech",
+    settings="drivers.instruments.suntech:Settings",
+    virtual="drivers.virtual.suntech:VirtualSunTech",
+    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
+    memory=MappingProxyType({Kind.BLOOD_PRESSURE: Remembers(Memory.LIVE, settle_s=CUFF_S)}),
+    confidence=Confidence.CONFIRMED,
+    sources="unit tests of DemoApp that quote the maker's manual; a monitor's provider",
+    writes=frozenset({Write.IDENTIFY, Write.FETCH, Write.START_MEASUREMENT}),
+    line=SerialLine(baud=9600),
+    matches="answers 3A 79 02 40 0B with 3E 43 and a version",
+    question=bytes.fromhex("3a7902400b"),
+)
+
 TAIDOC = Entry(
     title="TaiDoc and FORA cuffs, thermometers, oximeters and scales, eight-byte frames",
     driver="drivers.instruments.taidoc:TaiDoc",

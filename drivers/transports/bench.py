@@ -3,9 +3,10 @@
 from collections import Counter
 from contextlib import suppress
 
-from drivers.contract import ByteLink, Clock, Driver, Write
+from drivers.contract import ByteLink, Clock, Driver, Wish, Write
 from drivers.errors import LinkLost
 from drivers.model import Chunk, Instant, InstrumentId, Item
+from drivers.transports.wishes import Wishes
 
 
 class BenchHost:
@@ -18,6 +19,7 @@ class BenchHost:
         self.settled: set[int] = set()
         self.identified: list[InstrumentId] = []
         self.counts: Counter[str] = Counter()
+        self.wishes = Wishes()
 
     def now(self) -> Instant:
         """Return the present on the bench's clock."""
@@ -47,6 +49,10 @@ class BenchHost:
     def may(self, purpose: Write) -> bool:
         """Say what was granted."""
         return purpose in self._granted
+
+    async def wish(self, *open_to: Wish) -> Wish:
+        """Return what whoever runs the bench wants."""
+        return await self.wishes.wait(*open_to)
 
 
 async def items_until_lost(driver: Driver, link: ByteLink) -> list[Item]:

@@ -9,8 +9,9 @@ One line of ``wire.cap`` is a time in seconds, a direction and what went that wa
     2.000000 ! lost
 
 ``<`` comes from the instrument, ``>`` goes to it, ``!`` is an event of the link (``lost``,
-``open``); a name before the bytes is a GATT characteristic. Times never go back and have at most
-six decimals. ``case.toml`` beside it says what was recorded and how to play it.
+``open``) or what a person wanted there (``measure``, ``stop``); a name before the bytes is a GATT
+characteristic. Times never go back and have at most six decimals. ``case.toml`` beside it says what
+was recorded and how to play it.
 """
 
 import re
@@ -36,10 +37,12 @@ _CHANNEL = re.compile(r"([0-9A-Za-z-]+):(.*)", re.DOTALL)
 
 
 class LinkEvent(StrEnum):
-    """What can happen to a link while it is recorded."""
+    """What can happen to a link, or to an instrument that takes orders, while it is recorded."""
 
     OPEN = "open"
     LOST = "lost"
+    MEASURE = "measure"  # a person wanted a measurement
+    STOP = "stop"  # and an end to it
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ and must have been written before the instrument's next words.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 
-from drivers.contract import Clock, SerialLine, Write
+from drivers.contract import Clock, SerialLine, Wish, Write
 from drivers.errors import LinkLost, ReplayMismatch, WriteNotPermitted
 from drivers.model import Chunk, Instant
 from drivers.transports.capture_file import Happened, LinkEvent, Received, Recording, Written
@@ -24,7 +24,8 @@ class ReplayLink:
     """A ByteLink over one session of a recording; `start` is its time 0, now if not given.
 
     Chunks carry their recorded times exactly, however late the loop wakes. `granted` is what the
-    driver may write. LinkLost ends it, ReplayMismatch when driver and recording part ways.
+    driver may write, `wish` is called with what a person wanted. LinkLost ends it, ReplayMismatch
+    when driver and recording part ways.
     """
 
     def __init__(
@@ -33,7 +34,9 @@ class ReplayLink:
         clock: Clock,
         granted: frozenset[Write] = frozenset(),
         start: Instant | None = None,
+        wish: Callable[[Wish], object] = lambda _: None,
     ) -> None:
+        self._wish = wish
         self._lines = iter(recording.lines)
         self._clock = clock
         self._start = start or clock.now()
@@ -58,8 +61,8 @@ class ReplayLink:
             await self._all_written(line.at_us)
             if isinstance(line, Received):
                 return Chunk(line.data, at, line.channel)
-            if isinstance(line, Happened) and line.event is LinkEvent.LOST:
-                raise LinkLost("the link was lost here when this was recorded")
+            if isinstance(line, Happened):
+                self._happen(line.event)
         await self._all_written(None)
         raise LinkLost("the recording ends here")
 
@@ -75,6 +78,12 @@ class ReplayLink:
             )
         self._said += len(data)
         self._wrote.set()
+
+    def _happen(self, event: LinkEvent) -> None:
+        if event is LinkEvent.LOST:
+            raise LinkLost("the link was lost here when this was recorded")
+        if event is not LinkEvent.OPEN:
+            self._wish(Wish(event))
 
     def _instant(self, at_us: int) -> Instant:
         after_ns = at_us * US_NS

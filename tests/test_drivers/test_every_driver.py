@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.contract import Peer, Write
+from drivers.contract import Peer, Wish, Write
 from drivers.errors import DeviceMismatch, LinkLost, RequestRefused, SettingsError
 from drivers.model import Measurement, Skipped
 from drivers.protocols.gatt.characteristics import CODECS
@@ -33,6 +33,7 @@ CAPTURES = Path(__file__).parents[2] / "fixtures" / "captures"
 NAMES = sorted(REGISTRY)
 SESSION_S = 120
 LONG_SILENCE_S = 3600
+WANTED_EVERY_S = 5
 NOISY = Damage(flip=0.002, drop=0.002, duplicate=0.002, cut_start=7)
 BAD_RADIO = RadioDamage(lose=0.1, duplicate=0.2, swap=0.2)
 EXAMPLES = 40
@@ -97,7 +98,7 @@ class Session:
 
     async def _run(self, talk):
         self.link = self._link(**self.link_options)
-        host = BenchHost(self.clock, self.granted)
+        self.host = host = BenchHost(self.clock, self.granted)
         driver = self.entry.factory()(host, self.entry.options(self.options))
 
         async def emit(item):
@@ -141,7 +142,20 @@ def with_its_virtual_instrument(name, *, granted=True, damage=NONE, seed=1):
         session = Session(name, writes, peripheral=virtual, damage=radio, seed=seed)
         return session.run(lambda link, clock: on_the_air(link, clock, SESSION_S))
     session = Session(name, writes, hear=virtual.hear, damage=damage, seed=seed)
-    return session.run(lambda link, clock: speak(virtual, link, clock, SESSION_S))
+
+    async def used(link, clock):
+        """The instrument speaks, and somebody wants a measurement of it whenever it can."""
+        wanting = asyncio.ensure_future(wants(session, clock))
+        await speak(virtual, link, clock, SESSION_S)
+        wanting.cancel()
+
+    return session.run(used)
+
+
+async def wants(session, clock):
+    while True:
+        await clock.sleep(WANTED_EVERY_S)
+        session.host.wishes.tell(Wish.MEASURE)
 
 
 @cache
@@ -157,9 +171,11 @@ def replayed(name):
             async def run(
                 recording=recording, entry=entry, case=case, granted=granted, clock=clock
             ):
-                driver = entry.factory()(BenchHost(clock, granted), entry.options(case.options))
+                host = BenchHost(clock, granted)
+                driver = entry.factory()(host, entry.options(case.options))
                 link = ReplayGattLink if entry.is_gatt else ReplayLink
-                return await items_until_lost(driver, link(recording, clock, granted))
+                wish = {} if entry.is_gatt else {"wish": host.wishes.tell}
+                return await items_until_lost(driver, link(recording, clock, granted, **wish))
 
             runs.append((clock.run(run()), recording.received))
     return runs
@@ -241,6 +257,7 @@ def test_whatever_answers_it_writes_only_what_is_granted(name):
     hostile = st.lists(st.one_of(st.binary(min_size=1, max_size=40), stretch), max_size=8)
     channels = sorted(CODECS) if REGISTRY[name].is_gatt else [None]
     channel = st.sampled_from(channels)
+    wish = st.sampled_from(sorted(Wish))
 
     @settings(max_examples=EXAMPLES)
     @given(st.sets(st.sampled_from(sorted(Write))), hostile, hostile, st.data())
@@ -255,6 +272,7 @@ def test_whatever_answers_it_writes_only_what_is_granted(name):
                     link.carry()
                 else:
                     link.send(data)
+                session.host.wishes.tell(chosen.draw(wish))
                 await clock.sleep(1)
 
         far_end = (
@@ -262,7 +280,8 @@ def test_whatever_answers_it_writes_only_what_is_granted(name):
             if REGISTRY[name].is_gatt
             else {"hear": lambda _: next(left, b"")}
         )
-        session = Session(name, granted, **far_end).run(talk)
+        session = Session(name, granted, **far_end)
+        session.run(talk)
         assert session.link.refused == []
         assert session.purposes <= granted & REGISTRY[name].writes
         assert session.late == []

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from drivers.contract import Wish
 from drivers.model import Kind
 from edge.chronicle import Chronicle
 from edge.clock import SystemClock
@@ -100,7 +101,7 @@ async def running(folder, view=None):
             subject = await store.subject(key) if key else None
             return view_of(state, subject, Live(), clock.now())
 
-        door = Door(desk, view or look, chronicle.change, lambda *what: what == OXIMETER)
+        door = Door(desk, view or look, chronicle.change, lambda *what: what == OXIMETER, wish)
         path = folder / "control.sock"
         serving = asyncio.ensure_future(Control(path, door, clock).run())
         while not path.is_socket():  # noqa: ASYNC110 - its coming to be is what is waited for
@@ -114,6 +115,11 @@ async def running(folder, view=None):
 
 
 OXIMETER = ("oximeter", Kind.OXIMETRY)
+
+
+def wish(instrument, wanted):
+    """The cuff measures already, so it can only be stopped."""
+    return None if (instrument, wanted) == ("cuff", Wish.STOP) else "it is measuring already"
 
 
 @pytest.fixture
@@ -202,6 +208,15 @@ async def test_a_counted_rate_is_entered_and_what_cannot_be_one_is_answered_in_w
     assert (await client.do("enter", value=16, **typed))["ok"]
     answer = await client.do("enter", value=1600, **typed)
     assert answer["error"].endswith("outside 3 to 120; type it again")
+
+
+async def test_a_measurement_is_started_by_somebody_who_is_signed_in_and_stopped_by_anybody(client):
+    answer = await client.do("measure-now", instrument="cuff")
+    assert answer == {"ok": False, "error": "nobody is signed in: scan your badge"}
+    assert (await client.do("stop-measuring", instrument="cuff"))["ok"]
+    await client.do("sign-in", badge="B-5")
+    answer = await client.do("measure-now", instrument="cuff")
+    assert answer == {"ok": False, "error": "cuff: it is measuring already"}
 
 
 async def test_signing_out_ends_what_a_person_may_do(client):

@@ -133,6 +133,20 @@ VECTORS = (
     ),
     Vector("maibobo", "open JavaScript kiosk: the connection", "AA80030301010000", ()),
     Vector(
+        "suntech",
+        "unit tests of an open program that quote the maker's manual",
+        "3E 05 02 01 BA\n3E 18 73 00 4A 00 1E 01 00 00 00 00 00 00 31 07 55 00 58 00 00 00 00 E9\n"
+        "3E 00 02 01 BA",
+        (bp(115, 74, 85, mean=88),),
+    ),
+    Vector(
+        "stx-nibp",
+        "the result of the modules' table",
+        "\x02142C0S1\x03\r\x02999\x03\r\x02S0;A0;C03;M00;P120080090;R080;T0005;;36\x03\r",
+        (bp(120, 80, 80, mean=90),),
+        is_text=True,
+    ),
+    Vector(
         "healthometer",
         "maker's protocol description, with and without the stray mark, metric and not",
         "\x1bR\x1bI1234567890\x1bW184.5\x1bH84.0\x1bB24.1\x1bT0.0\x1bNm\x1bE"

@@ -10,7 +10,7 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from drivers.contract import Write
+from drivers.contract import Wish, Write
 from drivers.errors import LinkNotFound
 from drivers.model import Chunk, Instant, Kind
 from drivers.protocols.nonin import encode
@@ -1072,3 +1072,44 @@ def test_every_enqueued_event_has_its_row_with_the_same_hash(play):
     events, rows = play(scenario)
     assert events == rows
     assert len(rows) == 3
+
+
+@pytest.mark.parametrize("driver", ["suntech", "stx-nibp"])
+def test_a_measurement_that_a_person_wants_is_made_for_who_is_there_and_otherwise_says_why_not(
+    play, driver
+):
+    async def scenario(room):
+        virtual = REGISTRY[driver].simulator()(1)
+        room.plug("cuff", driver, virtual, granted=REGISTRY[driver].writes)
+        room.plug("other", driver, REGISTRY[driver].simulator()(2))
+        room.plug("oximeter", "nonin", nonin())
+        await room.visit()
+        await room.after(2.0)
+        said = [
+            room.station.wish(name, wish)
+            for name, wish in (
+                ("cuff", Wish.STOP),
+                ("cuff", Wish.MEASURE),
+                ("other", Wish.MEASURE),
+                ("oximeter", Wish.MEASURE),
+                ("nothing", Wish.MEASURE),
+            )
+        ]
+        await room.after(3.0)
+        said.append(room.station.wish("cuff", Wish.MEASURE))
+        takes = {each.name: each.takes for each in (await room.station.view()).instruments}
+        await room.after(57.0)
+        pressures = [each for each in room.items() if each.event.instrument == "cuff"]
+        return said, takes, [item.state for item in pressures][-1:]
+
+    said, takes, states = play(scenario)
+    assert said[1] is None
+    assert [why for why in said if why] == [
+        "it is not measuring",
+        "allow 'start-measurement' in its settings first",
+        "it is started at the instrument itself",
+        "there is no such instrument",
+        "it is measuring already",
+    ]
+    assert takes == {"cuff": ("stop",), "other": (), "oximeter": ()}
+    assert states == [ItemState.QUEUED]  # when it began is known, so it is of this visit
