@@ -3,6 +3,7 @@
 One hub is one room. `example.toml` beside this file shows every key with its default.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -96,6 +97,34 @@ class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
     options: dict[str, Any] = field(default_factory=dict)
 
 
+class Scanner(Struct, frozen=True, forbid_unknown_fields=True):
+    """A barcode reader on a serial line.
+
+    `wristband`, `slip` and `badge` are regular expressions of whole codes; a group in one is the
+    part that is asked for. At least one is given.
+    """
+
+    link: str
+    line: str = "9600 8N1"
+    prefix: Annotated[str, Meta(max_length=8)] = ""
+    terminator: Annotated[str, Meta(min_length=1, max_length=8)] = "\r"
+    wristband: str | None = None
+    slip: str | None = None
+    badge: str | None = None
+
+    def __post_init__(self) -> None:
+        rules = {"wristband": self.wristband, "slip": self.slip, "badge": self.badge}
+        if not any(rules.values()):
+            raise ValueError("no rule: give wristband, slip or badge")
+        if not (self.prefix + self.terminator).isascii():
+            raise ValueError("prefix and terminator: ASCII only")
+        for key, rule in rules.items():
+            try:
+                re.compile(rule or "")
+            except re.error as error:
+                raise ValueError(f"{key}: no regular expression: {error}") from error
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """One hub."""
 
@@ -106,4 +135,5 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     store: Store = Store()
     analysis: Analysis = Analysis()
     bluetooth: Bluetooth = Bluetooth()
+    scanner: Scanner | None = None
     instruments: dict[Name, Instrument] = field(default_factory=dict)

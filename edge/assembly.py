@@ -1,5 +1,6 @@
 """The one place where the parts of a hub are chosen and joined, from its settings."""
 
+import re
 import ssl
 import uuid
 import zlib
@@ -15,9 +16,10 @@ from msgspec.structs import replace
 from config.load import SettingsError
 from config.schema import Broker, Instrument, Settings
 from config.secrets import read_secret
-from drivers.contract import ByteLink, GattLink, Write
+from drivers.contract import ByteLink, GattLink, SerialLine, Write
 from drivers.errors import SettingsError as DriverSettingsError
 from drivers.model import Instant
+from drivers.protocols.barcode import Decoder
 from drivers.registry import REGISTRY, Entry, LinkKind
 from drivers.transports.address import BLE, MEMORY, ble_address, open_link, scheme_of
 from edge.acceptance import Hub as Origin
@@ -34,6 +36,7 @@ from edge.post import Post
 from edge.publish.mqtt import Endpoint
 from edge.publish.outgoing import Sender
 from edge.publish.publisher import Publisher, Tuning
+from edge.scanner import BarcodeReader, Rules, Use
 from edge.service import Service
 from edge.station import Station, Ways
 from edge.store import Store
@@ -91,16 +94,17 @@ async def assembled(settings: Settings) -> AsyncIterator[Service]:
         desk = Desk(chronicle, here, partial(_ask, publisher), store.subject, site.run)
         post.desk, post.publisher = desk, publisher
         chronicle.listeners.append(post.report)
+        reader = _reader(settings, desk, here)
         door = Door(
             desk,
-            partial(_screen, station, publisher, radio),
+            partial(_screen, station, publisher, radio, reader),
             chronicle.change,
             station.take_now,
             station.wish,
             radio.answer if radio else None,
         )
         control = Control(settings.hub.state_dir / CONTROL, door, here)
-        more = [radio.run] if radio else []
+        more = [part.run for part in (radio, reader) if part is not None]
         yield Service(station, checked, publisher, desk, control, more)
 
 
@@ -127,7 +131,31 @@ def _bluetooth(
     return Bluetooth(settings.bluetooth, addresses, here, chronicle)
 
 
-async def _screen(station: Station, publisher: Publisher, radio: "Bluetooth | None") -> RoomView:
+def _reader(settings: Settings, desk: Desk, here: Clock) -> BarcodeReader | None:
+    scanner = settings.scanner
+    if scanner is None:
+        return None
+    try:
+        line = SerialLine.of(scanner.line)
+        scheme = scheme_of(scanner.link)
+    except (ValueError, DriverSettingsError) as error:
+        raise SettingsError(f"scanner: {error}") from error
+    if LinkKind(scheme) not in {LinkKind.SERIAL, LinkKind.TCP}:
+        raise SettingsError(f"scanner.link: a reader is reached by serial or tcp, not {scheme}")
+    told = {Use.WRISTBAND: scanner.wristband, Use.SLIP: scanner.slip, Use.BADGE: scanner.badge}
+    rules = Rules({use: re.compile(form, re.ASCII) for use, form in told.items() if form})
+    ends = scanner.prefix.encode("ascii"), scanner.terminator.encode("ascii")
+    opener = partial(open_link, scanner.link, line, here.now)
+    acts = {Use.WRISTBAND: desk.scan, Use.SLIP: desk.scan, Use.BADGE: desk.sign_in}
+    return BarcodeReader(opener, partial(Decoder, *ends), rules, acts, here)
+
+
+async def _screen(
+    station: Station,
+    publisher: Publisher,
+    radio: "Bluetooth | None",
+    reader: BarcodeReader | None,
+) -> RoomView:
     """Return the room with both lights: instruments, and the way to the record system."""
     way = publisher.state
     return replace(
@@ -139,6 +167,7 @@ async def _screen(station: Station, publisher: Publisher, radio: "Bluetooth | No
             alarms=way.alarms,
         ),
         radio=radio.view() if radio else None,
+        scanner=reader.view() if reader else None,
     )
 
 

@@ -98,6 +98,13 @@ class RadioView(Struct, frozen=True):
     asks: tuple[AskView, ...]
 
 
+class ScannerView(Struct, frozen=True):
+    """The barcode reader: absent or ready, and what to do about the last scan, if anything."""
+
+    state: str
+    word: str
+
+
 class RoomView(Struct, frozen=True):
     """Everything a screen shows."""
 
@@ -114,6 +121,7 @@ class RoomView(Struct, frozen=True):
     instruments: tuple[InstrumentView, ...] = ()
     record_system: WayView = WayView()
     radio: RadioView | None = None
+    scanner: ScannerView | None = None
 
 
 def view_of(state: RoomState, subject: Subject | None, live: Live, now: Instant) -> RoomView:
