@@ -65,6 +65,14 @@ class SerialLine:
         return 1 + self.bits + (self.parity != "N") + self.stop
 
 
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """The characteristics through which a Bluetooth LE instrument carries a byte stream."""
+
+    notifies: str
+    writes: str | None = None
+
+
 class Frame(Protocol):
     """One decoded unit of a wire format; ``raw`` is exactly the bytes it was read from."""
 

@@ -14,6 +14,7 @@ from drivers.contract import (
     Factory,
     GattFactory,
     PayloadDecoder,
+    Pipe,
     SerialLine,
     Write,
 )
@@ -77,7 +78,8 @@ class Entry:
     `driver` is "module:factory", `settings` "module:Struct", `virtual` "module:factory" of the
     virtual instrument; `protocol` is the module that holds `Decoder`, `encode`, `scrub` and
     `MAX_PENDING`, and `decoder_for(frame)` where a decoder may want several frames in a row.
-    `writes` is everything the driver can ever be granted to write.
+    `writes` is everything the driver can ever be granted to write. With a `pipe` it is reached over
+    Bluetooth LE as over a cable.
 
     `line` is how it is set when it comes, `also` what else it is met with. `rhythm_s` is the time
     between two frames of an instrument that speaks all the while; None where it speaks when it has
@@ -96,6 +98,7 @@ class Entry:
     sources: str
     writes: frozenset[Write] = frozenset()
     line: SerialLine = field(default_factory=SerialLine)
+    pipe: Pipe | None = None
     matches: str = ""
     also: tuple[SerialLine, ...] = ()
     rhythm_s: float | None = None
@@ -108,7 +111,7 @@ class Entry:
     @property
     def is_gatt(self) -> bool:
         """Whether the driver speaks over a GattLink, and its decoder needs channels."""
-        return self.links == {LinkKind.BLE}
+        return self.links == {LinkKind.BLE} and self.pipe is None
 
     def gatt_factory(self) -> GattFactory:
         """Import and return what builds a driver over a GattLink."""

@@ -28,6 +28,7 @@ REGISTRY: Mapping[str, Entry] = MappingProxyType(
         "jumper": bluetooth_makers.JUMPER,
         "maibobo": cuffs.MAIBOBO,
         "masimo-ascii1": oximeters.MASIMO_ASCII1,
+        "masimo-mightysat": bluetooth_makers.MIGHTYSAT,
         "movesense": bluetooth_makers.MOVESENSE,
         "nellcor": oximeters.NELLCOR,
         "nonin": oximeters.NONIN,
@@ -37,5 +38,7 @@ REGISTRY: Mapping[str, Entry] = MappingProxyType(
         "stx-nibp": cuffs.STX_NIBP,
         "suntech": cuffs.SUNTECH,
         "taidoc": cuffs.TAIDOC,
+        "viatom-o2": bluetooth_makers.VIATOM_O2,
+        "viatom-pc60fw": bluetooth_makers.VIATOM_PC60FW,
     }
 )

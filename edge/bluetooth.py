@@ -17,6 +17,7 @@ from drivers.model import Instant
 from drivers.transports.ble.agent import PERSON_S, Asked, Question
 from drivers.transports.ble.ladder import Limits
 from drivers.transports.ble.radio import News, Radio
+from drivers.transports.gatt_pipe import piped
 from edge.chronicle import Chronicle
 from edge.clock import NS, Clock
 from edge.desk import Refused
@@ -68,11 +69,17 @@ class Bluetooth:
     def reaching(self, plans: Sequence[Plan]) -> tuple[Plan, ...]:
         """Return the plans with those of Bluetooth instruments reached by this radio."""
         return tuple(
-            replace(plan, open=partial(self._connect, self._addresses[plan.name], plan.granted))
+            self._reached(plan, self._addresses[plan.name])
             if plan.name in self._addresses
             else plan
             for plan in plans
         )
+
+    def _reached(self, plan: Plan, address: str) -> Plan:
+        connect = partial(self._connect, address, plan.granted)
+        if (pipe := plan.entry.pipe) is None:
+            return replace(plan, open=connect, address=address)
+        return replace(plan, open=lambda now: piped(connect(now), pipe), address=address)
 
     def view(self) -> RadioView:
         """Return the radio for a screen: what was heard, and what a person is asked."""

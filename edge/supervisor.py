@@ -43,7 +43,10 @@ WRONG_INSTRUMENT_S = 60.0  # somebody must act; look again now and then
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One instrument of the settings, checked: how to reach it and what it may be told."""
+    """One instrument of the settings, checked: how to reach it and what it may be told.
+
+    `address` is that of an enrolled Bluetooth instrument, by which it is known if nothing else.
+    """
 
     name: str
     driver: str
@@ -52,11 +55,17 @@ class Plan:
     open: Callable[[Callable[[], Instant]], AbstractAsyncContextManager[ByteLink | GattLink]]
     granted: frozenset[Write] = frozenset()
     serial: str | None = None
+    address: str | None = None
 
     @property
     def identity(self) -> InstrumentId:
         """Who it is before it has said so."""
         return InstrumentId(self.driver)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it calls when it has something to say, as over Bluetooth LE."""
+        return self.entry.is_gatt or self.address is not None
 
 
 Record = Callable[[Event], Awaitable[None]]
@@ -130,7 +139,7 @@ class Supervisor:
         return "it is measuring already" if wish is Wish.MEASURE else "it is not measuring"
 
     async def _session(self) -> None:
-        self._state(LinkState.AWAITED if self.plan.entry.is_gatt else LinkState.OPENING)
+        self._state(LinkState.AWAITED if self.plan.is_awaited else LinkState.OPENING)
         async with self.plan.open(self.clock.now) as link:
             self._opened_ns = self.clock.now().mono_ns
             self.intake = self._new_intake(self.plan)
@@ -217,7 +226,7 @@ class Supervisor:
                 f"{self.plan.name}: another instrument answers ({who.model or who.driver}, "
                 f"serial {who.serial}); the settings bind this link to serial {self.plan.serial}"
             )
-        self.intake.identity = who
+        self.intake.identity = who if who.serial else replace(who, serial=self.plan.address)
 
     async def _announce(self) -> None:
         at = self._moment()

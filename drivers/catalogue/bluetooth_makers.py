@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from drivers.contract import Write
+from drivers.contract import Pipe, Write
 from drivers.entry import Confidence, Entry, LinkKind, Memory, Remembers, Stable
 from drivers.model import Kind, Metric
 
@@ -78,4 +78,51 @@ MOVESENSE = Entry(
     confidence=Confidence.SINGLE,
     sources="Movesense's published device library",
     writes=frozenset({Write.SET_CLOCK, Write.SELECT_FORMAT}),
+)
+
+VIATOM_O2 = Entry(
+    title="Viatom and Wellue O2 oximeters (O2Ring, Checkme O2), asked where fetching is granted",
+    driver="drivers.instruments.viatom_o2:ViatomO2",
+    protocol="drivers.protocols.viatom_o2",
+    settings="drivers.instruments.viatom_o2:Settings",
+    virtual="drivers.virtual.o2_pipes:VirtualViatomO2",
+    links=_BLE,
+    memory=_FINGER,
+    confidence=Confidence.CONFIRMED,
+    sources="viatom-develop/LepuBle; o2r; ViatomPy: the same bytes; no vendor document seen",
+    writes=frozenset({Write.FETCH}),
+    pipe=Pipe(
+        notifies="0734594a-a8e7-4b1a-a6b1-cd5243059a57",
+        writes="8b00ace7-eb0b-49b0-bbe9-9aee0a26e1a3",
+    ),
+)
+
+VIATOM_PC60FW = Entry(
+    title="Viatom and Wellue PC-60FW finger oximeters",
+    driver="drivers.instruments.viatom_pc60fw:ViatomPc60fw",
+    protocol="drivers.protocols.viatom_pc60fw",
+    settings="drivers.instruments.viatom_pc60fw:Settings",
+    virtual="drivers.virtual.o2_pipes:VirtualPc60fw",
+    links=_BLE,
+    memory=_FINGER,
+    confidence=Confidence.EXPERIMENTAL,
+    sources="viatom_pc60fw; viatom-develop/LepuBle; the codes for no value are not documented",
+    pipe=Pipe(notifies="6e400003-b5a3-f393-e0a9-e50e24dcca9e"),
+)
+
+MIGHTYSAT = Entry(
+    title="Masimo MightySat Rx finger oximeters, where telling it to send is granted",
+    driver="drivers.instruments.masimo_mightysat:MightySat",
+    protocol="drivers.protocols.masimo_mightysat",
+    settings="drivers.instruments.masimo_mightysat:Settings",
+    virtual="drivers.virtual.o2_pipes:VirtualMightySat",
+    links=_BLE,
+    memory=_FINGER,
+    confidence=Confidence.EXPERIMENTAL,
+    sources="one public driver, firmware 1.0.6.3; the codes for no value are not documented",
+    writes=frozenset({Write.SELECT_FORMAT}),
+    pipe=Pipe(
+        notifies="54c21002-a720-4b4f-11e4-9fe20002a5d5",
+        writes="54c21001-a720-4b4f-11e4-9fe20002a5d5",
+    ),
 )

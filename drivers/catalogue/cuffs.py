@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from drivers.contract import SerialLine, Write
+from drivers.contract import Pipe, SerialLine, Write
 from drivers.entry import Confidence, Entry, LinkKind, Memory, Remembers
 from drivers.model import Kind
 
@@ -114,7 +114,8 @@ TAIDOC = Entry(
     protocol="drivers.protocols.taidoc",
     settings="drivers.instruments.taidoc:Settings",
     virtual="drivers.virtual.taidoc:VirtualTaiDoc",
-    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
+    links=frozenset({LinkKind.SERIAL, LinkKind.TCP, LinkKind.BLE}),
+    pipe=Pipe("00001524-1212-efde-1523-785feabcd123"),
     memory=MappingProxyType(
         {
             Kind.BLOOD_PRESSURE: Remembers(Memory.STAMPED, settle_s=CUFF_S),

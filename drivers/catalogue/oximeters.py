@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from drivers.contract import SerialLine, Write
+from drivers.contract import Pipe, SerialLine, Write
 from drivers.entry import Confidence, Entry, LinkKind, Memory, Remembers, Stable
 from drivers.model import Kind, Metric
 
@@ -126,7 +126,8 @@ BCI_5BYTE = Entry(
     protocol="drivers.protocols.bci_5byte",
     settings="drivers.instruments.bci_5byte:Settings",
     virtual="drivers.virtual.bci_5byte:VirtualBci5byte",
-    links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
+    links=frozenset({LinkKind.SERIAL, LinkKind.TCP, LinkKind.BLE}),
+    pipe=Pipe("49535343-1e4d-4bd9-ba61-23c647249616"),
     memory=MappingProxyType(
         {
             # The averaging is not published; 20 s is the longest of its kind. No checksum: the rule
