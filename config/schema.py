@@ -87,13 +87,17 @@ class Analysis(Struct, frozen=True, forbid_unknown_fields=True):
 class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
     """One instrument; `options` are checked by the driver's own settings.
 
-    `allow` grants purposes of writing, none by default; `serial` binds to one device.
+    `allow` grants purposes of writing, none by default; `serial` binds to one device; `line` is
+    for one that is not set as it came. `plaintext` says that a serial server on the network is
+    wanted although nothing on the way is encrypted or proves who speaks.
     """
 
     driver: Name
     link: str
     allow: tuple[str, ...] = ()
     serial: str | None = None
+    line: str | None = None
+    plaintext: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from config.load import SettingsError
+from config.load import SettingsError, is_loopback
 from config.schema import Broker, Instrument, Settings
 from config.secrets import read_secret
 from drivers.contract import ByteLink, GattLink, SerialLine, Write
@@ -21,7 +21,14 @@ from drivers.errors import SettingsError as DriverSettingsError
 from drivers.model import Instant
 from drivers.protocols.barcode import Decoder
 from drivers.registry import REGISTRY, Entry, LinkKind
-from drivers.transports.address import BLE, MEMORY, ble_address, open_link, scheme_of
+from drivers.transports.address import (
+    BLE,
+    MEMORY,
+    ble_address,
+    host_of,
+    open_link,
+    scheme_of,
+)
 from edge.acceptance import Hub as Origin
 from edge.analysis import Analysis, Limits
 from edge.chronicle import Chronicle
@@ -250,7 +257,9 @@ def _plan(name: str, settings: Instrument, space: Space) -> Plan:
     try:
         scheme = _scheme(settings.link, entry, space)
         options = entry.options(settings.options)
-    except DriverSettingsError as error:
+        check_network(settings.link, plaintext=settings.plaintext)
+        line = SerialLine.of(settings.line) if settings.line else entry.line
+    except (DriverSettingsError, ValueError) as error:
         raise SettingsError(f"{key}: {error}") from error
     if LinkKind(scheme) not in entry.links:
         reach = ", ".join(sorted(entry.links))
@@ -260,7 +269,7 @@ def _plan(name: str, settings: Instrument, space: Space) -> Plan:
         driver=settings.driver,
         entry=entry,
         options=options,
-        open=_opener(settings.link, entry, granted),
+        open=_opener(settings.link, entry, line, granted),
         granted=granted,
         serial=settings.serial,
     )
@@ -292,20 +301,36 @@ def _granted(key: str, settings: Instrument, entry: Entry) -> frozenset[Write]:
 
 
 def _opener(
-    link: str, entry: Entry, granted: frozenset[Write]
+    link: str, entry: Entry, line: SerialLine, granted: frozenset[Write]
 ) -> Callable[[Callable[[], Instant]], AbstractAsyncContextManager[ByteLink | GattLink]]:
-    return partial(_open, link, entry, granted)
+    return partial(_open, link, entry, line, granted)
 
 
 def _open(
-    link: str, entry: Entry, granted: frozenset[Write], now: Callable[[], Instant]
+    link: str,
+    entry: Entry,
+    line: SerialLine,
+    granted: frozenset[Write],
+    now: Callable[[], Instant],
 ) -> AbstractAsyncContextManager[ByteLink | GattLink]:
     if scheme_of(link) == MEMORY:
         # Here and not above: a hub of a clinic loads no virtual instrument.
         from drivers.virtual.gatt.played import played  # noqa: PLC0415
 
         return played(entry, Path(link.removeprefix(f"{MEMORY}:")), now, granted)
-    return open_link(link, entry.line, now, granted)
+    return open_link(link, line, now, granted)
+
+
+def check_network(link: str, *, plaintext: bool) -> None:
+    """Refuse a serial server on the network that nobody has said is wanted in plain text."""
+    host = host_of(link)
+    if host is None or is_loopback(host) or plaintext:
+        return
+    raise DriverSettingsError(
+        f"link {link!r}: nothing on the way to a serial server is encrypted, and whoever reaches "
+        "it can read and forge the instrument; give it a network of its own and add "
+        "`plaintext = true`"
+    )
 
 
 def _tls(broker: Broker) -> ssl.SSLContext | None:

@@ -1,4 +1,4 @@
-"""An instrument behind a network serial server, as raw bytes over TCP.
+"""An instrument behind a network serial server, as raw bytes over TCP: socket:// and tcp:.
 
 Such servers add no framing and keep no secret: whoever reaches one can read and write the
 instrument. Keep them on a network of their own. A connection that stands but is dead (a pulled
@@ -43,20 +43,7 @@ class TcpPort:
     ) -> "TcpPort":
         """Connect, or raise LinkNotFound or LinkRefused."""
         where = f"tcp:{host}:{port}"
-        try:
-            async with asyncio.timeout(CONNECT_S):
-                streams = await asyncio.open_connection(host, port, limit=READ_BYTES)
-        except TimeoutError as error:
-            raise LinkNotFound(f"{where}: no answer within {CONNECT_S:g} s") from error
-        except socket.gaierror as error:
-            raise LinkNotFound(f"{where}: no such host; give its address") from error
-        except OSError as error:
-            told = error.strerror or str(error)
-            if error.errno in NOT_THERE or error.errno is None:
-                raise LinkNotFound(f"{where}: {told}; is the serial server on?") from error
-            raise LinkRefused(f"{where}: {told}") from error
-        _stay_alive(streams[1].get_extra_info("socket"))
-        return TcpPort(where, streams, now, granted)
+        return TcpPort(where, await reached(where, host, port), now, granted)
 
     async def close(self) -> None:
         """Hang up. May be repeated."""
@@ -82,6 +69,10 @@ class TcpPort:
         """Hand all of `data` to the connection."""
         if purpose not in self._granted:
             raise WriteNotPermitted(f"{self._where}: {purpose} is not granted")
+        await self.send(data)
+
+    async def send(self, data: bytes) -> None:
+        """Hand bytes to the serial server itself, which no grant is about."""
         if self._writer.is_closing():
             raise LinkLost(f"{self._where}: closed")
         try:
@@ -89,6 +80,26 @@ class TcpPort:
             await self._writer.drain()
         except OSError as error:
             raise LinkLost(f"{self._where}: {error.strerror or error}") from error
+
+
+async def reached(
+    where: str, host: str, port: int
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect, or raise LinkNotFound or LinkRefused."""
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            streams = await asyncio.open_connection(host, port, limit=READ_BYTES)
+    except TimeoutError as error:
+        raise LinkNotFound(f"{where}: no answer within {CONNECT_S:g} s") from error
+    except socket.gaierror as error:
+        raise LinkNotFound(f"{where}: no such host; give its address") from error
+    except OSError as error:
+        told = error.strerror or str(error)
+        if error.errno in NOT_THERE or error.errno is None:
+            raise LinkNotFound(f"{where}: {told}; is the serial server on?") from error
+        raise LinkRefused(f"{where}: {told}") from error
+    _stay_alive(streams[1].get_extra_info("socket"))
+    return streams
 
 
 def _stay_alive(connection: socket.socket) -> None:

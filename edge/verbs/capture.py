@@ -11,7 +11,7 @@ from drivers.contract import Write
 from drivers.errors import DeviceMismatch, LinkLost, ReplayMismatch, SettingsError
 from drivers.model import Item
 from drivers.registry import Entry
-from drivers.transports.address import open_link
+from drivers.transports.address import open_link, scheme_of
 from drivers.transports.bench import BenchHost
 from drivers.transports.capture_file import Case, ClockStart, Origin, Recording
 from edge.capturing import RecordedLink, make_folder, save, scrubbed
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     entry = entry_named(args.driver)
     options = settings_of(args)
     entry.options(options)
-    if args.link.partition(":")[0] not in entry.links:
+    if scheme_of(args.link) not in entry.links:
         known = ", ".join(sorted(entry.links))
         raise SettingsError(f"--link {args.link}: {args.driver} is reached by {known}")
     make_folder(args.out)

@@ -99,14 +99,32 @@ async def test_a_connection_closed_here_takes_nothing_more():
             await link.write(Write.IDENTIFY, b"who")
 
 
-@pytest.mark.parametrize("address", ["tcp:10.0.0.7:4001", "tcp:server:1", "tcp:[fd00::7]:65535"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("tcp:10.0.0.7:4001", "tcp:server:1", "tcp:[fd00::7]:65535"),
+        *("socket://10.0.0.7:4001", "rfc2217://server:1", "rfc2217://[fd00::7]:65535"),
+    ],
+)
 def test_a_host_and_a_port_are_an_address(address):
     assert scheme_of(address) == "tcp"
 
 
 @pytest.mark.parametrize(
-    "address", ["tcp:", "tcp:10.0.0.7", "tcp:10.0.0.7:0", "tcp:h:65536", "tcp:a b:1", "tcp::1", "x"]
+    "address",
+    [
+        "tcp:",
+        "tcp:10.0.0.7",
+        "tcp:10.0.0.7:0",
+        "tcp:h:65536",
+        "tcp:a b:1",
+        "tcp::1",
+        "x",
+        "socket:h:1",
+        "socket://h:1/x",
+        "rfc2217://:1",
+    ],
 )
 def test_anything_else_is_refused_with_how_to_write_it(address):
-    with pytest.raises(SettingsError, match=r"tcp:10\.0\.0\.7:4001"):
+    with pytest.raises(SettingsError, match=r"socket://10\.0\.0\.7:4001"):
         scheme_of(address)
