@@ -44,6 +44,7 @@ SQL_READS_A_CLOCK = re.compile(
 # A library that only some modules may import: a change of library is then a change in one place.
 HOMES = {
     "bleak": ("drivers.transports",),
+    "bumble": ("drivers.virtual.bluetooth",),
     "dbus_fast": ("drivers.transports", "drivers.virtual.bluetooth"),
     "paho": ("edge.publish.mqtt", "edge.record"),
     "pynetdicom": ("drivers.transports",),

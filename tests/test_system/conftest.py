@@ -1,4 +1,4 @@
-"""A real Mosquitto on loopback, on its own port, that a test may stop, kill and start again."""
+"""What tests share: a real Mosquitto that they may kill, and a bench of Bluetooth instruments."""
 
 import os
 import shutil
@@ -6,11 +6,15 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from drivers.virtual.bluetooth.bus import ADDRESS_VARIABLE
+from drivers.virtual.bluetooth.ward import Ward
+from edge.clock import SystemClock
 
 START_S = 10
 PATHS = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
@@ -115,3 +119,11 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     broker.start()
     yield broker
     broker.stop()
+
+
+@pytest.fixture
+async def ward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ward]:
+    """An empty bench, whose bus is the system's for whoever asks in this test."""
+    async with Ward(tmp_path, SystemClock(assume_trusted=True)) as ward:
+        monkeypatch.setenv(ADDRESS_VARIABLE, ward.address)
+        yield ward

@@ -7,7 +7,7 @@ import msgspec
 from drivers.protocols.gatt import characteristics
 from drivers.protocols.gatt.characteristics import Frame
 from drivers.protocols.gatt.heart_rate import RR_PER_S, HeartRate
-from drivers.virtual.gatt.peripheral import VirtualPeripheral, Ware
+from drivers.virtual.gatt.peripheral import VirtualPeripheral
 from drivers.virtual.gatt.scene import Scene, Span, within
 
 _BREATH_S = 4.2
@@ -35,8 +35,8 @@ def virtual_belt(seed: int, **options: object) -> VirtualPeripheral:
         return [(characteristics.HEART_RATE, frame)]
 
     return VirtualPeripheral(
-        Ware("Virtual belt", "Virtual HR", scene.serial, battery=scene.battery),
-        scene.habits(),
+        scene.ware("Virtual belt", "Virtual HR"),
+        scene.habits(stays_on=True),
         sends=(characteristics.HEART_RATE,),
         facts={},
         stream=stream,

@@ -15,7 +15,7 @@ from drivers.protocols.gatt.characteristics import Frame
 from drivers.protocols.gatt.date_time import DateTime
 from drivers.protocols.gatt.medical_float import MedicalFloat, Number, Special
 from drivers.virtual.gatt.on_patient import Patients, PatientScene, ends_within, fill
-from drivers.virtual.gatt.peripheral import Measure, VirtualPeripheral, Ware
+from drivers.virtual.gatt.peripheral import Measure, VirtualPeripheral
 from drivers.virtual.gatt.scene import jitter
 from drivers.virtual.physiology.cuff import STEP_MMHG, Deflation
 
@@ -74,7 +74,7 @@ def virtual_cuff(seed: int, **options: object) -> VirtualPeripheral:
         cuff.plan(run.end_s, measure)
 
     cuff = VirtualPeripheral(
-        Ware("Virtual cuff", "Virtual BP", scene.serial, battery=scene.battery),
+        scene.ware("Virtual cuff", "Virtual BP"),
         scene.habits(),
         sends=(characteristics.BLOOD_PRESSURE, characteristics.CUFF_PRESSURE),
         facts={characteristics.BLOOD_PRESSURE_FEATURE: BloodPressureFeature(CuffFeature(0x3F))},

@@ -14,7 +14,7 @@ from drivers.protocols.gatt.nonin_ble import (
     NoninOximetry,
     NoninStatus,
 )
-from drivers.virtual.gatt.peripheral import VirtualPeripheral, Ware
+from drivers.virtual.gatt.peripheral import VirtualPeripheral
 from drivers.virtual.gatt.scene import Scene, Span, within
 
 _SWING_S = 41.0
@@ -67,8 +67,8 @@ def _oximeter(
     model: str, scene: FingerScene, channel: str, frames: Callable[[float], list[Frame]]
 ) -> VirtualPeripheral:
     return VirtualPeripheral(
-        Ware(model, model, scene.serial, battery=scene.battery),
-        scene.habits(),
+        scene.ware(model, model),
+        scene.habits(stays_on=True),
         sends=(channel,),
         facts={},
         stream=lambda at_s: [(channel, frame) for frame in frames(at_s)],

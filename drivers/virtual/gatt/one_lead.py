@@ -12,8 +12,9 @@ from drivers.protocols.gatt.movesense import MovesenseAnswer, MovesenseEcg
 from drivers.protocols.gatt.polar import PolarAnswer, PolarEcg
 from drivers.transports.memory_gatt import Sent
 from drivers.virtual.gatt.belt import BeltScene
-from drivers.virtual.gatt.peripheral import VirtualPeripheral, Ware
+from drivers.virtual.gatt.peripheral import VirtualPeripheral
 from drivers.virtual.gatt.scene import within
+from drivers.virtual.gatt.table import Access, Offered, offered
 from drivers.virtual.patient import Patient
 from drivers.virtual.physiology.dipole import LEADS
 
@@ -59,6 +60,14 @@ class _Asked(VirtualPeripheral):
         super().connect()
         self.streams = False
 
+    @property
+    def table(self) -> tuple[Offered, ...]:
+        """What it offers; what it is told by may be written."""
+        told = self.begins[0]
+        others = tuple(each for each in super().table if each.channel != told)
+        access = Access.WRITE | (Access.INDICATE if told in self._sends else Access.WRITE)
+        return (*others, offered(told, access))
+
     def write(self, channel: str, data: bytes) -> None:
         """Begin the stream, or do as any other peripheral."""
         if (channel, data) != self.begins:
@@ -82,8 +91,8 @@ def virtual_polar(seed: int, **options: object) -> VirtualPeripheral:
                 yield characteristics.POLAR_DATA, PolarEcg(time_ns, samples)
 
     sends = (characteristics.HEART_RATE, characteristics.POLAR_CONTROL, characteristics.POLAR_DATA)
-    ware = Ware("Virtual H10", "Virtual H10", scene.serial, battery=scene.battery)
-    belt = _Asked(ware, scene.habits(), sends, {}, stream)
+    ware = scene.ware("Virtual H10", "Virtual H10")
+    belt = _Asked(ware, scene.habits(stays_on=True), sends, {}, stream)
     belt.begins = characteristics.POLAR_CONTROL, polar.START_ECG
     belt.answers = characteristics.POLAR_CONTROL, PolarAnswer(polar.START, polar.ECG, 0)
     return belt
@@ -103,8 +112,8 @@ def virtual_movesense(seed: int, **options: object) -> VirtualPeripheral:
                 yield characteristics.MOVESENSE_NOTIFY, frame
 
     sends = (characteristics.HEART_RATE, characteristics.MOVESENSE_NOTIFY)
-    ware = Ware("Virtual Movesense", "Virtual Movesense", scene.serial, battery=scene.battery)
-    sensor = _Asked(ware, scene.habits(), sends, {}, stream)
+    ware = scene.ware("Virtual Movesense", "Virtual Movesense")
+    sensor = _Asked(ware, scene.habits(stays_on=True), sends, {}, stream)
     sensor.begins = characteristics.MOVESENSE_WRITE, movesense.START_ECG
     answer = MovesenseAnswer(movesense.REFERENCE, _FOUND)
     sensor.answers = characteristics.MOVESENSE_NOTIFY, answer

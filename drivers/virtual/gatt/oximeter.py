@@ -18,7 +18,7 @@ from drivers.protocols.gatt.oximetry import (
     Saturation,
     SpotCheck,
 )
-from drivers.virtual.gatt.peripheral import Measure, VirtualPeripheral, Ware
+from drivers.virtual.gatt.peripheral import Measure, VirtualPeripheral
 from drivers.virtual.gatt.scene import Scene, Span, jitter, within
 
 _SWING_S = 41.0
@@ -52,8 +52,8 @@ def virtual_oximeter(seed: int, **options: object) -> VirtualPeripheral:
 
     sends = [characteristics.SPOT_CHECK, *([characteristics.CONTINUOUS] if scene.streams else [])]
     oximeter = VirtualPeripheral(
-        Ware("Virtual oximeter", "Virtual Ox", scene.serial, battery=scene.battery),
-        scene.habits(has_record_access=True),
+        scene.ware("Virtual oximeter", "Virtual Ox"),
+        scene.habits(has_record_access=True, stays_on=True),
         sends=sends,
         facts={
             characteristics.OXIMETER_FEATURES: OximeterFeatures(

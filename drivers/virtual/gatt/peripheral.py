@@ -19,10 +19,12 @@ from drivers.protocols.gatt.date_time import CurrentTime, DateTime
 from drivers.protocols.gatt.device import Battery, SerialNumber, Text
 from drivers.protocols.gatt.record_access import Operation, Operator, Outcome, RecordAccess
 from drivers.transports.memory_gatt import Sent
+from drivers.virtual.gatt.table import Access, Offered, offered, sending
 
 NOT_FOUND = 0x0A
 WRITE_NOT_PERMITTED = 0x03
 NOT_SUBSCRIBED = 0xFD  # Client Characteristic Configuration Descriptor Improperly Configured
+ADDRESS = "C0:FF:EE:00:00:01"
 STARTED = datetime(2026, 1, 5, 8)  # noqa: DTZ001 - the instrument's own, without a zone
 
 Measure = Callable[[datetime], Sequence[tuple[str, Frame]]]
@@ -42,7 +44,7 @@ class Ware:
     name: str
     model: str
     serial: str = "V0012345"
-    address: str = "C0:FF:EE:00:00:01"
+    address: str = ADDRESS
     battery: int = 84
 
 
@@ -51,12 +53,14 @@ class Habits:
     """How a peripheral goes about its values.
 
     `clock_ahead_s` is how far its clock is ahead of the right time, None: it has none to read.
+    One that `stays_on` advertises all the time, the others while there is something in the memory.
     """
 
     started: datetime = STARTED
     clock_ahead_s: float | None = 0.0
     has_record_access: bool = False
     hangs_up: bool = False
+    stays_on: bool = False
 
 
 class VirtualPeripheral:
@@ -113,6 +117,22 @@ class VirtualPeripheral:
     def clock(self) -> datetime:
         """What its clock shows."""
         return self._habits.started + timedelta(seconds=self._now_s + (self._ahead_s or 0.0))
+
+    @property
+    def table(self) -> tuple[Offered, ...]:
+        """What it offers."""
+        out = [sending(channel) for channel in sorted(self._sends)]
+        if self._habits.has_record_access:
+            out.append(offered(characteristics.RECORD_ACCESS, Access.WRITE | Access.INDICATE))
+        if self._ahead_s is not None:
+            out.append(offered(characteristics.CURRENT_TIME, Access.READ | Access.WRITE))
+        return (*out, *(offered(channel, Access.READ) for channel in self._facts))
+
+    def calls(self, elapsed_s: float) -> bool:
+        """Let time pass without a connection; whether it advertises now."""
+        self._subscribed.clear()
+        self._pass_time(max(self._now_s, elapsed_s))
+        return self._habits.stays_on or bool(self._memory)
 
     def connect(self) -> None:
         """Take a new connection."""

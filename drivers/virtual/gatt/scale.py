@@ -10,7 +10,7 @@ from drivers.protocols.gatt.characteristics import Frame
 from drivers.protocols.gatt.date_time import DateTime
 from drivers.protocols.gatt.weight import ScaleFeature, Weight
 from drivers.virtual.gatt.on_patient import Patients, PatientScene, fill
-from drivers.virtual.gatt.peripheral import Measure, VirtualPeripheral, Ware
+from drivers.virtual.gatt.peripheral import Measure, VirtualPeripheral
 from drivers.virtual.gatt.scene import jitter
 from drivers.virtual.physiology.scenarios import Person
 
@@ -63,7 +63,7 @@ def virtual_scale(seed: int, **options: object) -> VirtualPeripheral:
         sends.append(characteristics.BODY_COMPOSITION)
         facts[characteristics.BODY_COMPOSITION_FEATURE] = ScaleFeature(0x03)
     scale = VirtualPeripheral(
-        Ware("Virtual scale", "Virtual W", scene.serial, battery=scene.battery),
+        scene.ware("Virtual scale", "Virtual W"),
         scene.habits(),
         sends=sends,
         facts=facts,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from drivers.virtual.gatt.peripheral import STARTED, Habits
+from drivers.virtual.gatt.peripheral import ADDRESS, STARTED, Habits, Ware
 
 Span = tuple[float, float]
 STORED_EVERY = timedelta(hours=1, minutes=7)
@@ -24,13 +24,18 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     hangs_up: bool = False
     battery: Annotated[int, msgspec.Meta(ge=0, le=100)] = 84
     serial: str = "V0012345"
+    address: Annotated[str, msgspec.Meta(pattern=r"^([0-9A-F]{2}:){5}[0-9A-F]{2}$")] = ADDRESS
     backlog: Annotated[int, msgspec.Meta(ge=0, le=50)] = 0
     measure_at_s: tuple[float, ...] = (20.0,)
     stamps: bool = True
 
-    def habits(self, *, has_record_access: bool = False) -> Habits:
+    def habits(self, *, has_record_access: bool = False, stays_on: bool = False) -> Habits:
         """Return how the instrument goes about its values."""
-        return Habits(self.started, self.clock_ahead_s, has_record_access, self.hangs_up)
+        return Habits(self.started, self.clock_ahead_s, has_record_access, self.hangs_up, stays_on)
+
+    def ware(self, name: str, model: str) -> Ware:
+        """Return what is written on an instrument of this name and model."""
+        return Ware(name, model, self.serial, self.address, self.battery)
 
     def stored_times(self) -> list[datetime]:
         """Return the times of what is in the memory, by the instrument's clock, oldest first."""

@@ -10,7 +10,7 @@ from drivers.protocols.gatt.date_time import DateTime
 from drivers.protocols.gatt.medical_float import Number
 from drivers.protocols.gatt.temperature import Site, Temperature, TemperatureType
 from drivers.virtual.gatt.on_patient import Patients, PatientScene, ends_within, fill
-from drivers.virtual.gatt.peripheral import Measure, VirtualPeripheral, Ware
+from drivers.virtual.gatt.peripheral import Measure, VirtualPeripheral
 from drivers.virtual.gatt.scene import jitter
 
 RISING_S = 4.0
@@ -56,7 +56,7 @@ def virtual_thermometer(seed: int, **options: object) -> VirtualPeripheral:
         thermometer.plan(at_s + RISING_S, measured(found))
 
     thermometer = VirtualPeripheral(
-        Ware("Virtual thermometer", "Virtual T", scene.serial, battery=scene.battery),
+        scene.ware("Virtual thermometer", "Virtual T"),
         scene.habits(),
         sends=(characteristics.TEMPERATURE, characteristics.INTERMEDIATE_TEMPERATURE),
         facts={characteristics.TEMPERATURE_TYPE: TemperatureType(Site.EAR)},

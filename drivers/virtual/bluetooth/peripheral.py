@@ -1,0 +1,313 @@
+"""Puts a virtual instrument behind a GATT server on the virtual radio.
+
+It advertises only while the instrument calls for a connection. What it indicates waits for its
+confirmation, and only then leaves the instrument's memory.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol, TypeVar
+
+from bumble.att import ATT_Error, Attribute, AttributeValue, AttributeValueV2, Bearer
+from bumble.controller import Controller
+from bumble.core import UUID
+from bumble.core import ConnectionError as RadioError
+from bumble.device import Connection, Device
+from bumble.gatt import (
+    GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR as CCCD,
+)
+from bumble.gatt import Characteristic, Descriptor, Service
+from bumble.hci import HCI_Error
+
+from drivers.contract import Clock
+from drivers.errors import RequestRefused
+from drivers.transports.memory_gatt import Peripheral, Sent
+from drivers.virtual.bluetooth import advertising
+from drivers.virtual.bluetooth.manners import PLAIN, Drop, Manners, Pairing
+from drivers.virtual.bluetooth.radio import Air, Deaf, InstrumentKeys, new_radio, pair_by
+from drivers.virtual.gatt.table import SENDS, Access, Offered, advertised
+
+TICK_S = 0.05
+INTERVAL_MS = 60.0
+NS = 1_000_000_000
+
+_PROPERTIES = {
+    Access.READ: Characteristic.Properties.READ,
+    Access.WRITE: Characteristic.Properties.WRITE,
+    Access.NOTIFY: Characteristic.Properties.NOTIFY,
+    Access.INDICATE: Characteristic.Properties.INDICATE,
+}
+_PASSKEY = frozenset({Pairing.SHOWS_PASSKEY, Pairing.TAKES_PASSKEY})
+_OPEN_SERVICES = frozenset({"180a"})  # who it is, an instrument tells anybody
+_NOTIFY_BIT, _INDICATE_BIT = 0x01, 0x02
+
+Answer = TypeVar("Answer")
+
+
+class Instrument(Peripheral, Protocol):
+    """A peripheral that can be put on the radio."""
+
+    @property
+    def table(self) -> tuple[Offered, ...]:
+        """What it offers."""
+        ...
+
+    def calls(self, elapsed_s: float) -> bool:
+        """Let time pass without a connection; whether it advertises now."""
+        ...
+
+
+class RadioPeripheral:
+    """One instrument on the air, from `power_on` on."""
+
+    def __init__(
+        self, instrument: Instrument, clock: Clock, air: Air, manners: Manners = PLAIN
+    ) -> None:
+        self.instrument = instrument
+        self.keys = InstrumentKeys(manners)
+        self.address = instrument.peer.address
+        self.connections = 0
+        self._manners = manners
+        self._clock = clock
+        self._begin_ns = clock.now().mono_ns
+        self._device = new_radio(
+            air,
+            instrument.peer.name or "",
+            self.address,
+            is_private=manners.has_private_address,
+            controller=Controller if manners.answers_connect else Deaf,
+        )
+        pair_by(self._device, self.keys, needs_passkey=manners.pairing in _PASSKEY)
+        self._characteristics: dict[str, Characteristic[bytes]] = {}
+        self._device.add_services(self._services())
+        self._device.gatt_server.max_mtu = manners.mtu
+        self._device.on(Device.EVENT_CONNECTION, self._connected)
+        self._connection: Connection | None = None
+        self._talking: asyncio.Task[None] | None = None
+        self._calling: asyncio.Task[None] | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._news = asyncio.Event()
+        self._drops = deque([manners.drops] * manners.drop_times)
+        self._told = 0  # how many forms of the advertisement
+        self._is_in_range = True
+        self._is_on = False
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether somebody is connected."""
+        return self._connection is not None
+
+    @property
+    def bonds(self) -> int:
+        """With how many hosts it is bonded."""
+        return len(self._bonds)
+
+    async def power_on(self) -> None:
+        """Begin."""
+        self._is_on = True
+        await self._device.power_on()
+        self._calling = asyncio.ensure_future(self._call())
+
+    async def power_off(self) -> None:
+        """End."""
+        self._is_on = False
+        if self._calling is not None:
+            # To its end: a command to the controller must not be left without who waits for it.
+            await self._calling
+        await self._hang_up()
+        await self._device.stop_advertising()
+        await self._device.power_off()
+
+    async def go_away(self) -> None:
+        """Be carried out of range."""
+        self._is_in_range = False
+        await self._hang_up()
+
+    def come_back(self) -> None:
+        """Be carried into range again."""
+        self._is_in_range = True
+
+    def forget_bonds(self) -> None:
+        """Lose all bonds, as when the battery is changed."""
+        self._bonds.clear()
+
+    @property
+    def _bonds(self) -> dict[str, object]:
+        return getattr(self._device.keystore, "all_keys", {})
+
+    def _elapsed_s(self) -> float:
+        return (self._clock.now().mono_ns - self._begin_ns) / NS
+
+    async def _call(self) -> None:
+        """Advertise while the instrument calls, whenever nobody is connected."""
+        forms = [self._advertisement(named=True)]
+        if self._manners.names_itself_later:
+            forms.insert(0, self._advertisement(named=False))
+        while self._is_on:
+            if self._wants_to_be_heard():
+                if self._told < len(forms):
+                    self._told += 1
+                    await self._device.start_advertising(
+                        advertising_data=forms[self._told - 1],
+                        advertising_interval_min=INTERVAL_MS,
+                        advertising_interval_max=INTERVAL_MS,
+                    )
+            elif self._device.is_advertising:
+                self._told = 0
+                await self._device.stop_advertising()
+            await self._clock.sleep(TICK_S)
+
+    def _wants_to_be_heard(self) -> bool:
+        if self._connection is not None:
+            return False
+        return self.instrument.calls(self._elapsed_s()) and self._is_in_range
+
+    def _advertisement(self, *, named: bool) -> bytes:
+        name = self.instrument.peer.name if named else None
+        return advertising.written(name, advertised(self.instrument.table))
+
+    def _connected(self, connection: Connection) -> None:
+        self.connections += 1
+        self._told = 0  # a connection ends the advertising
+        self._connection = connection
+        self.instrument.connect()
+        connection.on(Connection.EVENT_DISCONNECTION, self._disconnected)
+        connection.on(Connection.EVENT_CONNECTION_ATT_MTU_UPDATE, self._discovered)
+        if self._manners.asks_for_security:
+            connection.request_pairing()
+        self._talking = asyncio.ensure_future(self._talk(connection))
+
+    def _disconnected(self, _reason: int) -> None:
+        self._connection = None
+        if self._talking is not None:
+            self._talking.cancel()
+
+    def _discovered(self) -> None:
+        """Drop the host if it is to be: it has agreed on a size and looks at what is there."""
+        if self._drops and self._drops[0] is Drop.DURING_DISCOVERY:
+            self._drops.popleft()
+            self._drop_soon()
+
+    async def _talk(self, connection: Connection) -> None:
+        # A cancellation alone is not enough: Python 3.11's wait_for, in Bumble, may swallow it.
+        while self._connection is connection:
+            await self._say_what_is_due(connection)
+            self._news.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._news.wait()
+
+    async def _say_what_is_due(self, connection: Connection) -> None:
+        async with self._one_at_a_time:
+            while self._connection is connection:
+                sent = self.instrument.due(self._elapsed_s())
+                if not sent:
+                    break
+                for each in sent:
+                    await self._send(connection, each)
+            if self._connection is connection and self.instrument.has_hung_up:
+                await self._hang_up()
+
+    async def _send(self, connection: Connection, sent: Sent) -> None:
+        server = self._device.gatt_server
+        characteristic = self._characteristics[sent.channel]
+        wanted = server.read_cccd(connection, characteristic)[0]
+        if not characteristic.properties & Characteristic.Properties.INDICATE:
+            if wanted & _NOTIFY_BIT:
+                await server.notify_subscriber(connection, characteristic, sent.data)
+            self.instrument.confirm(sent)
+        elif not wanted & _INDICATE_BIT:
+            return
+        elif self._drops and self._drops[0] is Drop.BEFORE_CONFIRMATION:
+            self._drops.popleft()
+            indicating = asyncio.ensure_future(
+                server.indicate_subscriber(connection, characteristic, sent.data)
+            )
+            await asyncio.sleep(0)
+            try:
+                await self._hang_up()
+            finally:
+                indicating.cancel()
+        else:
+            await server.indicate_subscriber(connection, characteristic, sent.data)
+            self.instrument.confirm(sent)
+
+    def _drop_soon(self) -> None:
+        dropping = asyncio.ensure_future(self._hang_up())
+        self._talking, before = dropping, self._talking
+        if before is not None:
+            before.cancel()
+
+    async def _hang_up(self) -> None:
+        if self._connection is not None:
+            with suppress(RadioError, HCI_Error):
+                await self._connection.disconnect()
+
+    def _services(self) -> list[Service]:
+        held: dict[str, list[Characteristic[bytes]]] = {}
+        for each in self.instrument.table:
+            characteristic = self._characteristic(each)
+            self._characteristics[each.channel] = characteristic
+            held.setdefault(each.service, []).append(characteristic)
+        return [Service(UUID(service), list(each)) for service, each in held.items()]
+
+    def _characteristic(self, offered: Offered) -> Characteristic[bytes]:
+        channel = offered.channel
+        properties = Characteristic.Properties(0)
+        for access, bit in _PROPERTIES.items():
+            if access in offered.access:
+                properties |= bit
+        return Characteristic(
+            UUID(channel),
+            properties,
+            self._permissions(offered),
+            AttributeValue(
+                read=lambda _: self._read(channel),
+                write=lambda _, value: self._write(channel, value),
+            ),
+            [self._switch(offered)] if offered.access & SENDS else [],
+        )
+
+    def _switch(self, offered: Offered) -> Descriptor:
+        """Return the descriptor by which a host has a characteristic sent."""
+        server = self._device.gatt_server
+        channel = offered.channel
+
+        async def write(bearer: Bearer, value: bytes) -> None:
+            if any(value[:1]):
+                _or_refuse(lambda: self.instrument.subscribe(channel))
+            server.write_cccd(bearer, self._characteristics[channel], value)
+            if self._manners.answers_late and self._connection is not None:
+                await self._say_what_is_due(self._connection)
+            self._news.set()
+
+        def read(bearer: Bearer) -> bytes:
+            return server.read_cccd(bearer, self._characteristics[channel])
+
+        return Descriptor(CCCD, self._permissions(offered), AttributeValueV2(read, write))
+
+    def _permissions(self, offered: Offered) -> Attribute.Permissions:
+        allowed = Attribute.READABLE | Attribute.WRITEABLE
+        if self._manners.pairing is Pairing.NONE or offered.service in _OPEN_SERVICES:
+            return allowed
+        if self._manners.pairing in _PASSKEY:
+            allowed |= Attribute.READ_REQUIRES_AUTHENTICATION
+            return allowed | Attribute.WRITE_REQUIRES_AUTHENTICATION
+        return allowed | Attribute.READ_REQUIRES_ENCRYPTION | Attribute.WRITE_REQUIRES_ENCRYPTION
+
+    def _read(self, channel: str) -> bytes:
+        return _or_refuse(lambda: self.instrument.read(channel))
+
+    def _write(self, channel: str, value: bytes) -> None:
+        _or_refuse(lambda: self.instrument.write(channel, value))
+        self._news.set()
+
+
+def _or_refuse(ask: Callable[[], Answer]) -> Answer:
+    """Return the instrument's answer, or its refusal as the ATT error that carries it."""
+    try:
+        return ask()
+    except RequestRefused as refused:
+        raise ATT_Error(refused.code) from refused

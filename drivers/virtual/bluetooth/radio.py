@@ -1,0 +1,102 @@
+"""The virtual air, and controllers with a host on it.
+
+The air delivers everything at once and to everybody: it has no loss, no distance and no timing.
+"""
+
+import secrets
+
+from bumble import hci, ll
+from bumble.controller import Controller
+from bumble.device import Connection, Device, DeviceConfiguration
+from bumble.hci import Address
+from bumble.host import Host
+from bumble.keys import MemoryKeyStore
+from bumble.link import LocalLink
+from bumble.pairing import PairingConfig, PairingDelegate
+from bumble.transport.common import AsyncPipeSink
+
+from drivers.virtual.bluetooth.manners import Manners, Pairing
+
+_PASSKEY_END = 1_000_000
+_CAPABILITY = {
+    Pairing.NONE: PairingDelegate.NO_OUTPUT_NO_INPUT,
+    Pairing.JUST_WORKS: PairingDelegate.NO_OUTPUT_NO_INPUT,
+    Pairing.SHOWS_PASSKEY: PairingDelegate.DISPLAY_OUTPUT_ONLY,
+    Pairing.TAKES_PASSKEY: PairingDelegate.KEYBOARD_INPUT_ONLY,
+}
+
+
+class Air(LocalLink):
+    """What all controllers of one bench share."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # Bumble's
+
+
+def new_radio(
+    air: Air,
+    name: str,
+    address: str,
+    *,
+    is_private: bool = False,
+    controller: type[Controller] = Controller,
+) -> Device:
+    """Return a host with a controller on the air; its bonds last as long as it does.
+
+    The air addresses controllers by their random address. A private one goes by addresses that
+    only those it bonded with can tell to be its own.
+    """
+    chip = controller(name, link=air)
+    settings = DeviceConfiguration(
+        name=name,
+        address=Address(address),
+        le_privacy_enabled=is_private,
+        irk=secrets.token_bytes(16),
+    )
+    device = Device(config=settings, host=Host(chip, AsyncPipeSink(chip)))
+    device.keystore = MemoryKeyStore()
+    return device
+
+
+class Deaf(Controller):
+    """A controller that advertises and never answers who would connect."""
+
+    def on_le_connect_ind(self, packet: ll.ConnectInd) -> None:
+        """Let the connection fail to be established, as the other side finds out soon after."""
+        if packet.advertiser_address == self.random_address and self.link is not None:
+            self.link.send_ll_control_pdu(
+                self.random_address,
+                packet.initiator_address,
+                ll.TerminateInd(hci.HCI_CONNECTION_FAILED_TO_BE_ESTABLISHED_ERROR),
+            )
+
+
+class InstrumentKeys(PairingDelegate):
+    """An instrument's side of pairing; `shown` is the passkey on its display.
+
+    `typed` is what a person typed on its keys: set by whoever plays the person.
+    """
+
+    def __init__(self, manners: Manners) -> None:
+        super().__init__(_CAPABILITY[manners.pairing])
+        self._passkey = manners.passkey % _PASSKEY_END
+        self.typed: int | None = None
+        self.shown: int | None = None
+
+    async def generate_passkey(self) -> int:
+        """Return the passkey on the display or the back."""
+        self.shown = self._passkey
+        return self._passkey
+
+    async def get_number(self) -> int | None:
+        """Return what was typed."""
+        return self.typed
+
+
+def pair_by(device: Device, delegate: PairingDelegate, *, needs_passkey: bool) -> None:
+    """Have a host bond with these keys."""
+
+    def configuration(_: Connection) -> PairingConfig:
+        return PairingConfig(sc=True, mitm=needs_passkey, bonding=True, delegate=delegate)
+
+    device.pairing_config_factory = configuration

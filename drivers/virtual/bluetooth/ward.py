@@ -1,0 +1,76 @@
+"""A bench: a private bus, `org.bluez` on it, and instruments on the air.
+
+async with Ward(folder, clock) as ward:
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,)))
+    ... # DBUS_SYSTEM_BUS_ADDRESS is ward.address
+"""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from drivers.contract import Clock
+from drivers.errors import SettingsError
+from drivers.virtual.bluetooth.bluez import Bluez
+from drivers.virtual.bluetooth.bus import PrivateBus
+from drivers.virtual.bluetooth.manners import PLAIN, Manners
+from drivers.virtual.bluetooth.peripheral import Instrument, RadioPeripheral
+from drivers.virtual.bluetooth.radio import Air
+
+
+class Ward:
+    """All of it, from the beginning of the block to its end."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.bus = PrivateBus(folder)
+        self._clock = clock
+        self._air = Air()
+        self.bluez = Bluez(self._air)
+        self._instruments: list[RadioPeripheral] = []
+
+    @property
+    def address(self) -> str:
+        """The address of the bus, for DBUS_SYSTEM_BUS_ADDRESS."""
+        return self.bus.address
+
+    async def add(self, instrument: Instrument, manners: Manners = PLAIN) -> RadioPeripheral:
+        """Put an instrument on the air; its second 0 is now. No two may have one address."""
+        if any(each.address == instrument.peer.address for each in self._instruments):
+            raise SettingsError(f"{instrument.peer.address} is on the air; give it another address")
+        peripheral = RadioPeripheral(instrument, self._clock, self._air, manners)
+        await peripheral.power_on()
+        self._instruments.append(peripheral)
+        return peripheral
+
+    async def restart_daemon(self) -> None:
+        """Have bluetoothd crash and come again."""
+        await self.bluez.stop()
+        await self.bluez.start(self.address)
+
+    async def kill_bus(self) -> None:
+        """Have the message bus die, and with it everybody's connection to it."""
+        self.bus.kill()
+        await self.bluez.stop()
+
+    async def start_bus(self) -> None:
+        """Have the bus again, at the same address, and bluetoothd on it."""
+        self.bus.start()
+        await self.bluez.start(self.address)
+
+    async def __aenter__(self) -> Self:
+        """Start the bus and bluetoothd."""
+        self.bus.start()
+        await self.bluez.start(self.address)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End everything."""
+        for instrument in self._instruments:
+            await instrument.power_off()
+        await self.bluez.stop()
+        self.bus.stop()
