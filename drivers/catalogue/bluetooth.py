@@ -15,6 +15,7 @@ _SPECIFICATIONS = "Bluetooth SIG service specifications (GATT XML)"
 _VECTORS = "test vectors of Nordic Semiconductor's Android BLE Common Library"
 _SPOT_CHECK = "a recorded spot check of a ChoiceMMed C208S"
 _SET_CLOCK = frozenset({Write.SET_CLOCK})
+_SEND_ALL = frozenset({Write.SET_CLOCK, Write.FETCH})  # of A&D: send what is stored
 _RECORDS = frozenset({Write.SET_CLOCK, Write.FETCH, Write.DELETE_RECORDS})
 
 
@@ -48,7 +49,7 @@ BLOOD_PRESSURE = _entry(
     # 180 s: no automatic cuff may stay inflated longer (IEC 80601-2-30), so none measures longer.
     {Kind.BLOOD_PRESSURE: Remembers(Memory.STAMPED, settle_s=180.0)},
     virtual="cuff:virtual_cuff",
-    writes=_SET_CLOCK,
+    writes=_SEND_ALL,
     seen=_VECTORS,
 )
 
@@ -58,7 +59,7 @@ THERMOMETER = _entry(
     # An ear or a forehead takes seconds, a predicted oral or armpit temperature up to a minute.
     {Kind.TEMPERATURE: Remembers(Memory.STAMPED, settle_s=60.0)},
     virtual="thermometer:virtual_thermometer",
-    writes=_SET_CLOCK,
+    writes=_SEND_ALL,
     seen=_VECTORS,
 )
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.contract import Peer, Write
-from drivers.errors import DeviceMismatch, LinkLost, RequestRefused
+from drivers.errors import DeviceMismatch, LinkLost, RequestRefused, SettingsError
 from drivers.model import Chunk, Flag, Measurement, Metric, Notice, NoticeKind, Skipped, Status
 from drivers.registry import REGISTRY
 from drivers.transports.bench import BenchHost, items_until_lost
@@ -825,3 +825,81 @@ def test_a_bad_radio_doubles_nothing_that_has_a_time(name, seed):
     stamped = [(m.kind, m.raw) for m in bench.measurements if m.device_time]
     assert len(set(stamped)) == len(stamped)
     assert [item for item in bench.items if isinstance(item, Skipped)] == []
+
+
+# ---- models that differ
+
+
+def told_by(name, model, peripheral, granted=frozenset()):
+    """Return what is emitted and what was written, of a model, until the connection is lost."""
+    clock, entry = RecordedTime(START_NS), REGISTRY[name]
+    link = MemoryGattLink(peripheral, clock.now, granted)
+    driver = entry.factory()(BenchHost(clock, granted), entry.options({"model": model}))
+
+    async def session():
+        running = asyncio.ensure_future(items_until_lost(driver, link))
+        await on_the_air(link, clock, 3)
+        link.lose()
+        return await running
+
+    items = clock.run(session())
+    return [item for item in items if isinstance(item, Measurement)], link.written
+
+
+class Asked(Scripted):
+    """A peripheral that takes whatever is written."""
+
+    def write(self, channel, data):
+        self.asked.append(("write", channel, data.hex()))
+
+
+def test_an_and_cuff_is_asked_for_all_it_has_before_it_is_subscribed_to():
+    cuff = Asked(reads={"2a08": "ea07 01 05 08 00 00"})
+    told_by(CUFF, "and-ua651", cuff, frozenset({Write.FETCH}))
+    commands = "233bf001-5a34-1b6d-975c-000d5690abe4"
+    at = cuff.asked.index(("write", commands, "0200e1"))
+    assert at < cuff.asked.index(("subscribe", "2a35"))
+    plain = Asked()
+    told_by(CUFF, None, plain, frozenset({Write.FETCH}))
+    assert not any(each[0] == "write" for each in plain.asked)
+
+
+@pytest.mark.parametrize(
+    ("model", "minutes_off", "is_set"),
+    [
+        (None, 5, True),
+        ("omron", 5, False),
+        ("omron", 15, True),
+        ("omron-hem9200t", 15, False),
+    ],
+)
+def test_the_clock_of_an_omron_is_set_only_as_it_likes(model, minutes_off, is_set):
+    cuff = Asked(reads={"2a2b": f"ea07 01 05 08 {minutes_off:02x} 00 01 00 00"})
+    told_by(CUFF, model, cuff, frozenset({Write.SET_CLOCK}))
+    assert any(each[:2] == ("write", "2a2b") for each in cuff.asked) is is_set
+
+
+def test_of_a_thermometer_that_corrects_itself_the_last_value_of_a_connection_counts():
+    rising = ("00 6c0100ff", "00 700100ff", "00 730100ff")
+    probe = Asked()
+    probe.say("2a1c", *rising)
+    told, _ = told_by(THERMOMETER, "beurer-ft95", probe)
+    assert [item.readings[0].value for item in told] == [37.1]
+    other = Asked()
+    other.say("2a1c", *rising)
+    told, _ = told_by(THERMOMETER, None, other)
+    assert [item.readings[0].value for item in told] == [36.4, 36.8, 37.1]
+
+
+def test_the_breaths_of_a_choicemmed_are_evidence():
+    spot = "2f 6200 3e00 e407 07 02 0d 2d 3b 2000 00000c 2af0"
+    for model, said in (("choicemmed-c208s", ["12"]), (None, [])):
+        oximeter = Asked()
+        oximeter.say("2a5e", spot)
+        (told,), _ = told_by(OXIMETER, model, oximeter)
+        assert [text for name, text in told.evidence if name == "respiration-rate"] == said
+
+
+def test_a_model_without_quirks_is_refused_with_those_there_are():
+    with pytest.raises(SettingsError, match=r"no quirks here; there are and-ua651.*omron"):
+        REGISTRY[CUFF].options({"model": "omrom"})

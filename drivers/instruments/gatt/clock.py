@@ -60,9 +60,11 @@ class DeviceClock:
         self._is = await self._read(link, keep)
         now = self._host.now()
         was = self._is
-        if was is not None and abs(was.offset_s) <= self._settings.clock_tolerance_s:
+        quirks = self._settings.quirks
+        tolerance_s = max(self._settings.clock_tolerance_s, quirks.clock_off_s)
+        if was is not None and abs(was.offset_s) <= tolerance_s:
             return
-        if not self._host.may(Write.SET_CLOCK):
+        if quirks.keeps_its_clock or not self._host.may(Write.SET_CLOCK):
             if was is not None:
                 await tell(f"the clock is {was.offset_s:+.0f} s off", now)
             return

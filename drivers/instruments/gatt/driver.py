@@ -80,6 +80,7 @@ class _Session:
         self._link = link
         self._emit = emit
         self._clock = DeviceClock(host, settings)
+        self._asks = settings.quirks.asks
         self._fetch = Fetch(host, link, partial(self._notice, NoticeKind.REFUSED))
         self._stored = frozenset(channel for each in profile.stored for channel in each)
         self._context: list[int] = []  # kept: what was read of identity and clock
@@ -99,6 +100,8 @@ class _Session:
             if fact is not None:
                 self._profile.learn(fact)
         await self._clock.compare(self._link, self._keep_context, self._clock_notice)
+        for command in self._asks:
+            await self._begin(command)
         live = [await self._subscribe(channels) for channels in self._profile.streamed]
         kept = [await self._subscribe(channels, self._keep) for channels in self._profile.stored]
         if not any((*live, *kept)):

@@ -70,6 +70,9 @@ class Finger:
     commands: tuple[Command, ...] = ()
     has_records = True
 
+    def __init__(self, *, respires: bool = False) -> None:
+        self._respires = respires
+
     def learn(self, frame: Frame) -> None:
         """Take nothing: a status bit that is set takes a value away, whoever may set it."""
 
@@ -90,6 +93,7 @@ class Finger:
             evidence=evidence_of(
                 ("measurement-status", status_shown(frame.status, 4)),
                 ("device-status", status_shown(frame.device, 6)),
+                ("respiration-rate", _breaths(frame) if self._respires else None),
                 *more,
             ),
             is_live=isinstance(frame, Continuous),
@@ -120,6 +124,11 @@ def _why_none(status: MeasurementStatus | None, device: DeviceStatus) -> Status:
         if status is not None and status & flags:
             return why
     return Status.OK
+
+
+def _breaths(frame: SpotCheck | Continuous) -> int | None:
+    """Return what a ChoiceMMed has in the third byte of the device status, reserved elsewhere."""
+    return None if frame.device is None else (frame.device >> 16) or None
 
 
 def _taken(frame: SpotCheck | Continuous) -> datetime | None:

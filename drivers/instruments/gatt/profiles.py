@@ -20,12 +20,12 @@ def new_cuff(host: Host, settings: Settings) -> Instrument:
 
 def new_thermometer(host: Host, settings: Settings) -> Instrument:
     """Return a driver of thermometers."""
-    return Instrument(host, settings, Probe())
+    return Instrument(host, settings, Probe(corrects_itself=settings.quirks.corrects_itself))
 
 
 def new_oximeter(host: Host, settings: Settings) -> Instrument:
     """Return a driver of pulse oximeters."""
-    return Instrument(host, settings, Finger())
+    return Instrument(host, settings, Finger(respires=settings.quirks.respires))
 
 
 def new_scale(host: Host, settings: Settings) -> Instrument:

@@ -2,7 +2,7 @@
 
 Celsius and Fahrenheit are passed on as sent. Where it was taken comes with the measurement or, if
 not, from what the thermometer says of itself. An intermediate temperature is still rising: it is
-told once, as a state.
+told once, as a state. Of one that corrects itself only the last temperature of a connection counts.
 """
 
 from drivers.instruments.gatt.meaning import Command, Meaning, Said, evidence_of, reading
@@ -22,9 +22,11 @@ class Probe:
     commands: tuple[Command, ...] = ()
     has_records = False
 
-    def __init__(self) -> None:
+    def __init__(self, *, corrects_itself: bool = False) -> None:
         self._site: Site | None = None
         self._measures = False
+        self._corrects_itself = corrects_itself
+        self._last: Meaning | None = None
 
     def learn(self, frame: Frame) -> None:
         """Take where it measures."""
@@ -41,13 +43,17 @@ class Probe:
         self._measures = False
         unit = Unit.FAHRENHEIT if frame.is_fahrenheit else Unit.CELSIUS
         site = self._site if frame.type is None else site_of(frame.type)
-        return Meaning(
+        said = Meaning(
             Kind.TEMPERATURE,
             (reading(Metric.BODY_TEMPERATURE, frame.temperature, unit),),
             taken=frame.taken.local if frame.taken else None,
             evidence=evidence_of(("site", site.name.lower() if site else None)),
         )
+        if not self._corrects_itself:
+            return said
+        self._last = said
+        return None
 
     def end(self) -> Meaning | None:
-        """Return nothing: every payload is whole."""
-        return None
+        """Return the last temperature of one that corrects itself; else every payload is whole."""
+        return self._last
