@@ -76,7 +76,7 @@ def _row(subject: Subject, size: int, seconds: dict[Key, list[float]]) -> tuple[
 def _subjects() -> Iterator[Subject]:
     """Yield every driver of a byte stream with each table of options that its cases have."""
     for name, entry in sorted(REGISTRY.items()):
-        if entry.is_gatt:
+        if entry.is_gatt or entry.leaves_files:
             continue
         received: dict[str, tuple[dict[str, Any], bytes]] = {}
         for toml in sorted((CAPTURES / name).glob("*/case.toml")):

@@ -7,7 +7,7 @@ may acknowledge to the instrument what it has emitted. Decoders are pure and nev
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
@@ -177,6 +177,35 @@ class GattLink(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class DroppedFile:
+    """A file that was claimed: nobody writes it any more, and it is on the disk.
+
+    `claim` is what the link calls it; the name it was dropped under may have told of a patient.
+    """
+
+    data: bytes = field(repr=False)
+    at: Instant
+    claim: str
+
+
+class FileLink(Protocol):
+    """A place where an instrument leaves whole files; iteration ends only by raising LinkLost.
+
+    A file that was yielded and neither done with nor set aside is yielded again by the next link.
+    """
+
+    def __aiter__(self) -> AsyncIterator[DroppedFile]: ...
+
+    async def done(self, file: DroppedFile) -> None:
+        """Forget a file: what it holds is durable elsewhere."""
+        ...
+
+    async def set_aside(self, file: DroppedFile, reason: str) -> None:
+        """Keep a file that cannot be used for whoever looks after the instrument."""
+        ...
+
+
 class Clock(Protocol):
     """Time as drivers and links know it: the hub's, or a recording's."""
 
@@ -248,3 +277,18 @@ class GattDriver(Protocol):
 
 
 GattFactory: TypeAlias = Callable[[Host, Any], GattDriver]
+
+
+class FileDriver(Protocol):
+    """One instrument that leaves files, from link to items."""
+
+    async def run(self, link: FileLink, emit: Emit) -> None:
+        """Emit until the link is lost (LinkLost).
+
+        When `emit` of a file returns, what it holds is durable; FileRefused says that it never
+        will be.
+        """
+        ...
+
+
+FileFactory: TypeAlias = Callable[[Host, Any], FileDriver]

@@ -12,6 +12,7 @@ import msgspec
 from drivers.contract import (
     Decoder,
     Factory,
+    FileFactory,
     GattFactory,
     PayloadDecoder,
     Pipe,
@@ -77,9 +78,10 @@ class Entry:
 
     `driver` is "module:factory", `settings` "module:Struct", `virtual` "module:factory" of the
     virtual instrument; `protocol` is the module that holds `Decoder`, `encode`, `scrub` and
-    `MAX_PENDING`, and `decoder_for(frame)` where a decoder may want several frames in a row.
-    `writes` is everything the driver can ever be granted to write. With a `pipe` it is reached over
-    Bluetooth LE as over a cable.
+    `MAX_PENDING`, and `decoder_for(frame)` where a decoder may want several frames in a row; of an
+    instrument that leaves files it is the package of their formats. `writes` is everything the
+    driver can ever be granted to write. With a `pipe` it is reached over Bluetooth LE as over a
+    cable.
 
     `line` is how it is set when it comes, `also` what else it is met with. `rhythm_s` is the time
     between two frames of an instrument that speaks all the while; None where it speaks when it has
@@ -116,6 +118,15 @@ class Entry:
     def gatt_factory(self) -> GattFactory:
         """Import and return what builds a driver over a GattLink."""
         return cast("GattFactory", _load(self.driver))
+
+    @property
+    def leaves_files(self) -> bool:
+        """Whether the driver takes whole files from a FileLink, and there is no decoder."""
+        return self.links == {LinkKind.FOLDER}
+
+    def file_factory(self) -> FileFactory:
+        """Import and return what builds a driver over a FileLink."""
+        return cast("FileFactory", _load(self.driver))
 
     def decoder(self, options: Mapping[str, Any] | None = None) -> Decoder:
         """Return a fresh decoder; SettingsError if the instrument's `options` are wrong."""

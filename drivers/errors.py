@@ -8,6 +8,7 @@ DriverError
 │   └── LinkLost        it was open and went away
 ├── DeviceMismatch      something answers, but not the configured instrument; do not retry
 ├── RequestRefused      the instrument says no to one request; go on without
+├── FileRefused         a whole file cannot be used, however often it is tried: set it aside
 ├── WriteNotPermitted   a write outside what the settings grant
 ├── ReplayMismatch      a driver writes something else than the recording says was written
 ├── SettingsError       the options table is wrong; do not retry
@@ -52,6 +53,10 @@ class RequestRefused(DriverError):  # noqa: N818 - a state
     def __init__(self, what: str, code: int) -> None:
         super().__init__(f"{what}: refused with ATT error {code:#04x}")
         self.code = code
+
+
+class FileRefused(DriverError):  # noqa: N818 - a state
+    """A file cannot be used; the message is the reason, and says nothing of a patient."""
 
 
 class WriteNotPermitted(DriverError):  # noqa: N818 - a state

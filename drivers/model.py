@@ -31,6 +31,11 @@ class Kind(StrEnum):
     ECG12_ORIGINAL = "ecg12-original"
     ECG12_PAGE = "ecg12-page"
 
+    @property
+    def is_document(self) -> bool:
+        """Whether what is filed is a signal or a file instead of readings."""
+        return self in {Kind.ECG12_WAVEFORM, Kind.ECG12_ORIGINAL, Kind.ECG12_PAGE}
+
 
 class Metric(StrEnum):
     """A measured quantity."""
@@ -48,6 +53,17 @@ class Metric(StrEnum):
     HEIGHT = "height"
     BMI = "bmi"
     BODY_FAT = "body-fat"
+    RR_INTERVAL = "rr-interval"
+    P_DURATION = "p-duration"
+    PR_INTERVAL = "pr-interval"
+    QRS_DURATION = "qrs-duration"
+    QT_INTERVAL = "qt-interval"
+    QTC = "qtc"  # by a formula that was not told
+    QTC_BAZETT = "qtc-bazett"
+    QTC_FRIDERICIA = "qtc-fridericia"
+    P_AXIS = "p-axis"
+    QRS_AXIS = "qrs-axis"
+    T_AXIS = "t-axis"
 
 
 class Unit(StrEnum):
@@ -66,6 +82,8 @@ class Unit(StrEnum):
     INCH = "[in_i]"
     KG_PER_M2 = "kg/m2"
     MILLIVOLT = "mV"
+    MILLISECOND = "ms"
+    DEGREE = "deg"
     UNSCALED = "1"
 
 
@@ -190,7 +208,8 @@ class Measurement:
     `evidence` what else the instrument said (pairs of name and text), `raw` the bytes it was read
     from, `kept` the durable raw chunks (see `Host.keep`) that it settles. `began` is given where
     the link showed the act from its beginning: nothing of it is earlier. What comes from a memory
-    was not seen to begin, so it has none.
+    was not seen to begin, so it has none. A document has no readings, and an ECG may have none
+    beside its statements.
     """
 
     kind: Kind
@@ -210,15 +229,15 @@ class Measurement:
         if self.began is not None and Flag.FROM_MEMORY in self.flags:
             raise ValueError(f"{self.kind}: a stored value that was seen to begin")
         metrics = [reading.metric for reading in self.readings]
-        if not metrics:
+        if not metrics and not (self.kind.is_document or self.kind is Kind.ECG12):
             raise ValueError(f"{self.kind}: a measurement without readings")
         if len(set(metrics)) != len(metrics):
             raise ValueError(f"{self.kind}: a metric twice in {metrics}")
 
     @property
     def has_value(self) -> bool:
-        """Whether any reading is a number."""
-        return any(reading.value is not None for reading in self.readings)
+        """Whether there is anything to file: a number, or what stands for itself without one."""
+        return not self.readings or any(reading.value is not None for reading in self.readings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -332,7 +351,24 @@ class EcgRecording:
         )
 
 
-Item: TypeAlias = Measurement | Waveform | EcgRecording | Notice | Skipped
+@dataclass(frozen=True, slots=True)
+class CartClock:
+    """What a site vouches for of an ECG cart's clock: its time zone, and how far off it may be."""
+
+    zone: str = "UTC"
+    error_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EcgFile:
+    """A file of an ECG cart, whole and not yet read: that is the analysis process's work."""
+
+    data: bytes = field(repr=False)
+    at: Instant
+    clock: CartClock = CartClock()
+
+
+Item: TypeAlias = Measurement | Waveform | EcgFile | Notice | Skipped
 
 
 def _frozen(samples: NDArray[np.float64], signals: int, what: str) -> NDArray[np.float64]:

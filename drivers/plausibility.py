@@ -10,6 +10,7 @@ from types import MappingProxyType
 from drivers.model import Metric, Reading, Status, Unit
 
 _RATE = (10.0, 350.0)  # bradycardia of the dying to neonatal flutter
+_QTC = (150.0, 1200.0)
 _PRESSURE = (10.0, 300.0)  # no cuff is inflated further (IEC 80601-2-30)
 _PRESSURE_KPA = (1.3, 40.0)  # the same
 
@@ -37,6 +38,14 @@ RANGES: Mapping[tuple[Metric, Unit], tuple[float, float]] = MappingProxyType(
         (Metric.HEIGHT, Unit.INCH): (8.0, 108.0),
         (Metric.BMI, Unit.KG_PER_M2): (5.0, 200.0),
         (Metric.BODY_FAT, Unit.PERCENT): (1.0, 80.0),
+        (Metric.RR_INTERVAL, Unit.MILLISECOND): (150.0, 6000.0),
+        (Metric.P_DURATION, Unit.MILLISECOND): (20.0, 300.0),
+        (Metric.PR_INTERVAL, Unit.MILLISECOND): (40.0, 800.0),
+        (Metric.QRS_DURATION, Unit.MILLISECOND): (30.0, 400.0),
+        (Metric.QT_INTERVAL, Unit.MILLISECOND): (120.0, 1000.0),
+        (Metric.QTC, Unit.MILLISECOND): _QTC,
+        (Metric.QTC_BAZETT, Unit.MILLISECOND): _QTC,
+        (Metric.QTC_FRIDERICIA, Unit.MILLISECOND): _QTC,
     }
 )
 
@@ -53,6 +62,16 @@ def reading(metric: Metric, value: float | None, unit: Unit, status: Status = St
         elif not low <= value <= high:
             status = Status.IMPLAUSIBLE
     return Reading(metric, float(value) if value and status is Status.OK else None, unit, status)
+
+
+def axis(metric: Metric, degrees: float | None) -> Reading:
+    """Return a frontal axis; 0 is along lead I, and a direction like any other."""
+    status = Status.OK
+    if degrees is None:
+        status = Status.NO_VALUE
+    elif not -360.0 <= degrees <= 360.0:
+        status = Status.IMPLAUSIBLE
+    return Reading(metric, degrees if status is Status.OK else None, Unit.DEGREE, status)
 
 
 def pressures(

@@ -6,7 +6,7 @@ What an entry says is `drivers.entry`; the entries are in `drivers.catalogue`.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from drivers.catalogue import bluetooth, bluetooth_makers, cuffs, monitors, oximeters, scales
+from drivers.catalogue import bluetooth, bluetooth_makers, carts, cuffs, monitors, oximeters, scales
 from drivers.entry import Confidence, Entry, LinkKind, Memory, Remembers, Stable
 
 __all__ = ["REGISTRY", "Confidence", "Entry", "LinkKind", "Memory", "Remembers", "Stable"]
@@ -23,6 +23,7 @@ REGISTRY: Mapping[str, Entry] = MappingProxyType(
         "ble-scale": bluetooth.SCALE,
         "ble-thermometer": bluetooth.THERMOMETER,
         "contec-v7": oximeters.CONTEC_V7,
+        "ecg-folder": carts.ECG_FOLDER,
         "healthometer": scales.HEALTHOMETER,
         "ivy-450c": monitors.IVY_450C,
         "jumper": bluetooth_makers.JUMPER,

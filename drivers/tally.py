@@ -17,6 +17,13 @@ from drivers.model import Skipped
 RECENT_BYTES = 2048  # of a line that is not understood, for finding out why
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A whole file counts as a frame."""
+
+    raw: bytes
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts of one link, from a fresh decoder on; `Tally.of(entry)` makes one.
@@ -41,6 +48,8 @@ class Tally:
     @classmethod
     def of(cls, entry: Entry) -> "Tally":
         """Return an empty tally for what instruments of this entry say."""
+        if entry.leaves_files:  # whether a file can be read, others tell
+            return cls(lambda data, _: [_File(data)])
         module = entry.protocol_module()
         feed: Callable[[bytes, str | None], Any]
         if entry.is_gatt:

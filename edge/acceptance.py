@@ -61,6 +61,12 @@ def subject_key(state: RoomState, what: Due) -> str | None:
     return association.subject if association else None
 
 
+def study_of(what: Due) -> str | None:
+    """Return the study a result is a part of, None of any other."""
+    item = what.item if isinstance(what, Withdrawal) else what
+    return item.event.study.study if item.event.study else None
+
+
 def result_of(state: RoomState, what: Due, subject: Subject, hub: Hub) -> AssociatedMeasurement:
     """Return the result to send.
 
@@ -87,10 +93,13 @@ def result_of(state: RoomState, what: Due, subject: Subject, hub: Hub) -> Associ
         provenance=Provenance(
             hub=hub.name,
             software=hub.software,
-            raw_sha256=hashlib.sha256(event.measurement.raw).hexdigest(),
+            raw_sha256=event.study.original_sha256
+            if event.study
+            else hashlib.sha256(event.measurement.raw).hexdigest(),
             person=item.person or association.person or None,
             method=event.method,
         ),
+        study=event.study,
     )
     if isinstance(what, Item):
         return result

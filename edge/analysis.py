@@ -28,6 +28,8 @@ from edge.analysis_wire import (
     RateReply,
     RateRequest,
     Refusal,
+    StudyReply,
+    StudyRequest,
     check_sizes,
     decode,
     encode,
@@ -50,6 +52,7 @@ class Failure(StrEnum):
     TIMEOUT = "timeout"
     MEMORY = "memory"
     INPUT = "input"  # the arrays or numbers of the request are not legal
+    FORMAT = "format"  # the file is none that can be read; `detail` says where and why
     ERROR = "error"  # a fault in the analysis itself
 
 
@@ -75,6 +78,14 @@ class EcgRate:
     reason: str | None
     leads: tuple[LeadVerdict, ...]
     cleaned: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EcgStudy:
+    """A cart's file, read and measured: what it says, and its stored leads in microvolts."""
+
+    said: StudyReply
+    microvolts: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +204,15 @@ class Analysis:
             return AnalysisFailed(Failure.TOO_LARGE, str(too_long))
         return rate_of(await self._ask(pieces), filtered=preset is not None)
 
+    async def read_study(self, data: bytes) -> EcgStudy | AnalysisFailed:
+        """Read the file of an ECG cart and measure it."""
+        array = np.frombuffer(data, dtype=np.uint8)
+        try:
+            pieces = encode(StudyRequest((array.shape,)), (array,))
+        except MessageError as too_long:
+            return AnalysisFailed(Failure.TOO_LARGE, str(too_long))
+        return study_of(await self._ask(pieces))
+
     async def _ask(self, pieces: list[bytes]) -> _Answer:
         """Queue a request and wait; cancelling the wait leaves the process undisturbed."""
         if self._task is None or self._task.done():
@@ -275,6 +295,18 @@ def rate_of(answer: _Answer, *, filtered: bool) -> EcgRate | AnalysisFailed:
         leads=header.leads,
         cleaned=arrays[1] if filtered else None,
     )
+
+
+def study_of(answer: _Answer) -> EcgStudy | AnalysisFailed:
+    """Return what a study request was answered."""
+    if isinstance(answer, AnalysisFailed):
+        return answer
+    header, arrays = answer
+    if isinstance(header, Refusal):
+        return AnalysisFailed(Failure(header.reason), header.detail)
+    if not isinstance(header, StudyReply) or len(arrays) != 1:
+        return AnalysisFailed(Failure.ERROR, "the answer is to another question")
+    return EcgStudy(header, arrays[0])
 
 
 async def _spawn(memory_mib: int) -> _Worker:

@@ -1,4 +1,4 @@
-"""The analysis process: it gets arrays and returns results or reasons, and knows nothing else.
+"""The analysis process: it gets arrays and files, returns results or reasons, and knows no more.
 
 Started by `edge.analysis` as ``python -m edge.analysis_worker FD MEMORY_BYTES PARENT``. It holds no
 state between requests, reads no file and opens no connection. It ends when its socket does, when
@@ -15,6 +15,8 @@ import sys
 import numpy as np
 
 import dsp
+from drivers.errors import FormatError
+from edge.analysis_study import study
 from edge.analysis_wire import (
     PREFIX,
     LeadVerdict,
@@ -24,6 +26,7 @@ from edge.analysis_wire import (
     RateRequest,
     Ready,
     Refusal,
+    StudyRequest,
     check_sizes,
     decode,
     encode,
@@ -64,6 +67,8 @@ def answer(message: Message) -> Message:
         return _work(*message)
     except MemoryError:
         return Refusal("memory", "the request needs more memory than analysis may take"), ()
+    except FormatError as wrong:
+        return Refusal("format", str(wrong)[:500]), ()
     except ValueError as wrong:
         return Refusal("input", str(wrong)[:500]), ()
     except Exception as wrong:  # noqa: BLE001 -- one bad strip must not end the process for the next
@@ -76,6 +81,8 @@ def _work(header: object, arrays: tuple[np.ndarray, ...]) -> Message:
     match header:
         case RateRequest():
             return _rate(header, arrays[0])
+        case StudyRequest():
+            return study(arrays[0].tobytes())
         case _:
             raise ValueError(f"{type(header).__name__} is not a request")
 

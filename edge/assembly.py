@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -26,6 +26,7 @@ from drivers.transports.address import (
     MEMORY,
     ble_address,
     host_of,
+    open_folder,
     open_link,
     scheme_of,
 )
@@ -47,7 +48,7 @@ from edge.scanner import BarcodeReader, Rules, Use
 from edge.service import Service
 from edge.station import Station, Ways
 from edge.store import Store
-from edge.supervisor import Plan
+from edge.supervisor import AnyLink, Plan
 from edge.view import RoomView, WayView
 
 if TYPE_CHECKING:
@@ -201,6 +202,12 @@ def plans(settings: Settings) -> tuple[Plan, ...]:
                 f"instruments.{name}.link: {each.link} is that of {same} already; give each "
                 "instrument a link of its own"
             )
+        entry = REGISTRY.get(each.driver)
+        if entry is not None and entry.leaves_files and not settings.analysis.enabled:
+            raise SettingsError(
+                f"instruments.{name}: the files of {each.driver} are read by the analysis process; "
+                "set analysis.enabled = true, or remove the instrument"
+            )
     space = Space(settings.hub.space)
     return tuple(_plan(name, each, space) for name, each in settings.instruments.items())
 
@@ -269,7 +276,7 @@ def _plan(name: str, settings: Instrument, space: Space) -> Plan:
         driver=settings.driver,
         entry=entry,
         options=options,
-        open=_opener(settings.link, entry, line, granted),
+        open=_opener(settings.link, entry, options, line, granted),
         granted=granted,
         serial=settings.serial,
     )
@@ -301,8 +308,14 @@ def _granted(key: str, settings: Instrument, entry: Entry) -> frozenset[Write]:
 
 
 def _opener(
-    link: str, entry: Entry, line: SerialLine, granted: frozenset[Write]
-) -> Callable[[Callable[[], Instant]], AbstractAsyncContextManager[ByteLink | GattLink]]:
+    link: str,
+    entry: Entry,
+    options: Any,  # noqa: ANN401 - each driver has its own Struct
+    line: SerialLine,
+    granted: frozenset[Write],
+) -> Callable[[Callable[[], Instant]], AbstractAsyncContextManager[AnyLink]]:
+    if entry.leaves_files:
+        return partial(open_folder, link, options.rules)
     return partial(_open, link, entry, line, granted)
 
 

@@ -9,6 +9,7 @@ from edge.observation import Subject
 from edge.room import RoomState, fold, snapshot
 from edge.store import Snapshot, Store
 from edge.store.outbox import OutboxChange
+from edge.study import NewStudy
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class Chronicle:
         *events: Event,
         outbox: Sequence[OutboxChange] = (),
         subjects: Sequence[tuple[str, Subject]] = (),
+        study: NewStudy | None = None,
     ) -> tuple[Recorded, ...]:
         """Make events durable, with what must change in the same transaction, and fold them.
 
@@ -79,7 +81,7 @@ class Chronicle:
         """
         takes_back = any(isinstance(event, TAKES_BACK) for event in events)
         self._taking_back += takes_back
-        work = asyncio.ensure_future(self._record(events, outbox, subjects))
+        work = asyncio.ensure_future(self._record(events, outbox, subjects, study))
         if takes_back:
             work.add_done_callback(self._taken_back)
         return await asyncio.shield(work)
@@ -101,8 +103,9 @@ class Chronicle:
         events: Sequence[Event],
         outbox: Sequence[OutboxChange],
         subjects: Sequence[tuple[str, Subject]],
+        study: NewStudy | None,
     ) -> tuple[Recorded, ...]:
-        recorded = await self._store.append(events, outbox=outbox, subjects=subjects)
+        recorded = await self._store.append(events, outbox=outbox, subjects=subjects, study=study)
         self._arrived.update((entry.sequence, entry) for entry in recorded)
         while (entry := self._arrived.pop(self._folded + 1, None)) is not None:
             self.state = fold(self.state, entry)

@@ -14,7 +14,7 @@ import msgspec
 
 from drivers.contract import Emit, Write
 from drivers.errors import LinkLost, SettingsError
-from drivers.model import EcgRecording, Instant, Item, Measurement, Notice, Skipped, Waveform
+from drivers.model import EcgFile, Instant, Item, Measurement, Notice, Skipped, Waveform
 from drivers.registry import REGISTRY, Entry
 from drivers.transports.bench import BenchHost
 from drivers.transports.capture_file import LoadedCase, Received, Recording
@@ -27,8 +27,6 @@ Run = Callable[[Emit], Awaitable[None]]
 
 # How instruments write the time of a live value, which drivers keep as evidence, word for word.
 _CLOCKS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%m/%d/%y %H:%M:%S", "%d-%b-%y %H:%M:%S")
-
-MICROVOLT = "uV"  # of stored ECGs, whose samples the model holds in microvolts
 
 
 def entry_named(name: str) -> Entry:
@@ -58,6 +56,8 @@ def decode_blocks(
 ) -> int:
     """Show what a driver makes of bare bytes; return how many are left of an unfinished frame."""
     clock = RecordedTime()
+    if entry.leaves_files:
+        raise SettingsError(f"{entry.title}: its files are read by `vitals-edge ecg FILE`")
     if entry.is_gatt:
         recording = Recording(tuple(_named(block) for block in blocks))
         clock.run(_run(_played(entry, options, recording, clock), show))
@@ -152,8 +152,8 @@ def _fields(item: Item) -> dict[str, object]:
             return _measurement(item)
         case Waveform():
             return _waveform(item.signals, item.fs, item.samples.shape[1], item.unit)
-        case EcgRecording():
-            return _waveform(item.leads, item.fs, item.microvolts.shape[1], MICROVOLT)
+        case EcgFile():
+            return {"type": "file", "n": len(item.data)}
         case Notice():
             return {"type": "notice", "kind": item.kind, "text": item.text}
         case Skipped():

@@ -322,7 +322,7 @@ class Desk:
 
     async def _open(self, candidate: Candidate, person: str) -> str:
         patient = candidate.patient
-        subject = Subject(patient.reference, patient.display)
+        subject = Subject(patient.reference, patient.display, patient.identifiers)
         if candidate.verifies is not None:
             return await self._verify(candidate.verifies, subject)
         key, association = str(uuid.uuid4()), candidate.association or str(uuid.uuid4())
@@ -347,7 +347,7 @@ class Desk:
             person=person,
             verified=False,
         )
-        await self._chronicle.record(opened, subjects=[(key, Subject("", (code, "")))])
+        await self._chronicle.record(opened, subjects=[(key, Subject("", (code, ""), (code,)))])
 
     async def _verify(self, association: str, subject: Subject) -> str:
         known = self._chronicle.state.known(association)

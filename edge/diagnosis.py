@@ -69,7 +69,9 @@ def fitting(sample: bytes, *, but: str | None = None) -> list[str]:
     return [
         name
         for name, entry in sorted(REGISTRY.items())
-        if name != but and not entry.is_gatt and _share(entry, sample) >= FITS
+        if name != but
+        and not (entry.is_gatt or entry.leaves_files)
+        and _share(entry, sample) >= FITS
     ]
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from drivers.model import InstrumentId, Measurement
 from drivers.registry import Memory
-from edge.observation import Method, Moment, Origin
+from edge.observation import Method, Moment, Origin, StudyPart
 
 
 class Confirm(StrEnum):
@@ -113,7 +113,7 @@ class Measured(_Happened, frozen=True, kw_only=True, tag="measured"):
     """A measurement became durable; nothing is said yet of whose it is.
 
     `unchanged_until` is, for an instrument that repeats its last value, when the previous value was
-    last seen on this link; None when this is the first one.
+    last seen on this link; None when this is the first one. `study` is set of a part of an ECG.
     """
 
     instrument: str
@@ -124,6 +124,7 @@ class Measured(_Happened, frozen=True, kw_only=True, tag="measured"):
     origin: Origin = Origin.MEASURED
     method: str = ""
     unchanged_until: Moment | None = None
+    study: StudyPart | None = None
 
 
 class Taken(_Happened, frozen=True, kw_only=True, tag="taken"):

@@ -7,8 +7,8 @@ first strip.
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.analysis import AnalysisFailed, EcgRate, rate_of
-from edge.analysis_wire import RateRequest
+from edge.analysis import AnalysisFailed, EcgRate, EcgStudy, rate_of, study_of
+from edge.analysis_wire import RateRequest, StudyRequest
 
 
 class InlineAnalysis:
@@ -28,3 +28,10 @@ class InlineAnalysis:
         array = np.asarray(samples, dtype=np.float64)
         request = RateRequest(float(fs), (array.shape,), microvolts, preset)
         return rate_of(analysis_worker.answer((request, (array,))), filtered=preset is not None)
+
+    async def read_study(self, data: bytes) -> EcgStudy | AnalysisFailed:
+        """See `edge.analysis.Analysis`."""
+        from edge import analysis_worker  # noqa: PLC0415 - this is what loads scipy
+
+        array = np.frombuffer(data, dtype=np.uint8)
+        return study_of(analysis_worker.answer((StudyRequest((array.shape,)), (array,))))

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from drivers.model import (
-    EcgRecording,
+    EcgFile,
     InstrumentId,
     Item,
     Kind,
@@ -24,14 +24,20 @@ from edge.events import Measured
 from edge.live import Current, Live
 from edge.observation import Association, Moment, Origin
 from edge.strips import Strips
+from edge.study import Origins
 from edge.taking import StreamWatch, Take, Watch, watch_for
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What an intake needs of the room: where to record, who is there, what is shown."""
+    """What an intake needs of the room: where to record, who is there, what is shown.
+
+    `receive` makes the study in a cart's file durable and tells whether it is new; its last
+    argument is the serial number of the only cart that is taken from, None: any.
+    """
 
     record: Callable[[Measured, Strips], Awaitable[None]]
+    receive: Callable[[EcgFile, Origins, str | None], Awaitable[bool]]
     association: Callable[[], Association | None]
     live: Live
 
@@ -46,6 +52,7 @@ class Intake:
     strips: Strips
     identity: InstrumentId
     era: str
+    serial: str | None = None
     counts: Counter[str] = field(default_factory=Counter)
     _watches: dict[Kind, Watch] = field(default_factory=dict)
 
@@ -62,8 +69,8 @@ class Intake:
                 self.room.live.noticed(self.instrument, item)
             case Skipped():
                 self.counts["skipped_bytes"] += len(item.data)
-            case EcgRecording():
-                self.counts["recordings"] += 1
+            case EcgFile():
+                await self._file(item)
 
     def ask(self, kind: Kind) -> bool:
         """Take the next valid value of a stream because a person wants it; False if it is none."""
@@ -72,6 +79,19 @@ class Intake:
             return False
         watch.ask(self.room.association())
         return True
+
+    async def _file(self, file: EcgFile) -> None:
+        """Take a study from a cart's file; FileRefused says that there will never be one."""
+        remembers = self.memory[Kind.ECG12]
+        origins = Origins(
+            instrument=self.instrument,
+            driver=self.identity.driver,
+            at=Moment.of(file.at, self.era),
+            memory=remembers.memory,
+            settle_s=remembers.settle_s,
+        )
+        is_new = await self.room.receive(file, origins, self.serial)
+        self.counts["studies" if is_new else "duplicate_files"] += 1
 
     async def _measurement(self, measurement: Measurement) -> None:
         self.counts["measurements"] += 1

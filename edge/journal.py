@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from edge.events import Event
 
-SCHEMA = 1  # of the events as they are written; a newer one begins a segment of its own
+SCHEMA = 2  # of the events as they are written; a newer one begins a segment of its own
 SEGMENT_ENTRIES = 1000
 SEGMENT_BYTES = 4 << 20
 

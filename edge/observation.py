@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from drivers.model import Instant, InstrumentId, Measurement
+from drivers.model import Instant, InstrumentId, Kind, Measurement
 
 
 class Origin(StrEnum):
@@ -39,11 +39,13 @@ class Subject(Struct, frozen=True):
     """The patient as the record system named them; kept apart from the journal so it can be erased.
 
     `reference` is the record system's own, as in ``Patient/123``; a hub never makes one. `display`
-    are the two identifiers a person compares (name, birth date).
+    are the two identifiers a person compares (name, birth date), `identifiers` the numbers by which
+    wristbands, cards and carts know the patient.
     """
 
     reference: str
     display: tuple[str, str]
+    identifiers: tuple[str, ...] = ()
 
 
 class Association(Struct, frozen=True):
@@ -65,6 +67,31 @@ class Method(StrEnum):
     RECORD_SYSTEM = "record-system"
     ROOM_LIST = "room-list"
     DEMO = "demo"
+
+
+class Compared(StrEnum):
+    """What a comparison of the patient in a file with the patient in the room gave."""
+
+    SAME = "same"
+    OTHER = "other"  # they contradict each other
+    NOT_NAMED = "not-named"  # the file has no patient's number
+    NOT_KNOWN = "not-known"  # the room's patient has no number here, or nobody was in the room
+
+
+class StudyPart(Struct, frozen=True):
+    """One result of an ECG study, which `study` joins to the others; it names no patient.
+
+    `samples_sha256` is of the canonical samples, `acquired` the cart's own time, `content_sha256`
+    of what this part carries beside readings. `compared` is about the patient of `association`.
+    """
+
+    study: str
+    samples_sha256: str
+    acquired: str | None
+    original_sha256: str
+    content_sha256: str
+    compared: Compared = Compared.NOT_KNOWN
+    association: str | None = None
 
 
 class Timing(Struct, frozen=True):
@@ -115,6 +142,7 @@ class AssociatedMeasurement(Struct, frozen=True):
     timing: Timing
     device: InstrumentId
     provenance: Provenance
+    study: StudyPart | None = None
     corrects: Correction | None = None
 
 
@@ -126,19 +154,21 @@ def content_sha256(result: Result) -> str:
 
     SHA-256 of compact JSON of ``[reference, kind, origin, [[metric, value, unit, status], ...],
     milliseconds since 1970, corrected result id or null]``, readings by metric, the unit null where
-    there is no value. Two bundles with one result id and different hashes are different claims.
+    there is no value; of a part of a study its own content hash comes last. Two bundles with one
+    result id and different hashes are different claims.
     """
     readings = [
         (r.metric, r.value, r.unit if r.value is not None else None, r.status)
         for r in sorted(result.measurement.readings, key=lambda reading: reading.metric)
     ]
-    content = (
+    content: tuple[object, ...] = (
         result.subject.reference,
         result.measurement.kind,
         result.origin,
         readings,
         result.timing.wall_ns // 1_000_000,  # what the bundle says: milliseconds
         result.corrects.result_id if result.corrects else None,
+        *((result.study.content_sha256,) if result.study else ()),
     )
     return hashlib.sha256(_CANONICAL.encode(content)).hexdigest()
 
@@ -155,6 +185,18 @@ def content_result_id(measurement: Measurement, device: InstrumentId) -> str | N
     who = (device.driver, device.model, device.serial)
     parts = (who, measurement.kind, stamp, measurement.sequence, measurement.raw)
     return hashlib.sha256(_CANONICAL.encode(parts)).hexdigest()
+
+
+def study_id(samples_sha256: str, acquired: str | None) -> str:
+    """Return what joins the results of one recording, whatever hub or file it came by."""
+    return hashlib.sha256(_CANONICAL.encode(("study", samples_sha256, acquired))).hexdigest()
+
+
+def study_result_id(part: StudyPart, kind: Kind, origin: Origin) -> str:
+    """Return the id of a part: its kind, the samples, the time; our values apart from a cart's."""
+    own = (origin,) if origin is not Origin.MEASURED else ()
+    content = (kind, part.samples_sha256, part.acquired, *own)
+    return hashlib.sha256(_CANONICAL.encode(content)).hexdigest()
 
 
 def journal_result_id(journal: str, sequence: int) -> str:

@@ -8,13 +8,14 @@ instruments → intake → chronicle ─→ acceptance → outbox
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from drivers.contract import Wish
 from drivers.model import Instant, Kind
-from edge.acceptance import Due, Hub, due, result_of, subject_key
+from edge.acceptance import Due, Hub, due, result_of, study_of, subject_key
 from edge.chronicle import Chronicle
 from edge.clock import NS, Clock
 from edge.deriving import Deriving, EcgAnalysis
@@ -32,10 +33,12 @@ from edge.fhir.bundle import encode
 from edge.intake import Intake, Surroundings
 from edge.live import Live
 from edge.observation import Moment, Subject, content_sha256
+from edge.receiving import EcgReader, Receiving
 from edge.room import Withdrawal
 from edge.store import Store, StoreFull
 from edge.store.outbox import Enqueue, OutboxRow, RowState
 from edge.strips import Strips
+from edge.study import Content
 from edge.supervisor import Plan, Supervisor
 from edge.view import InstrumentView, RoomView, view_of
 
@@ -43,6 +46,7 @@ log = logging.getLogger(__name__)
 
 STRIPS_S = 30.0  # of every signal, in memory
 ACCEPTED_AT_ONCE = 64
+STUDIES_AT_ONCE = 4  # in memory, and encoded, before others get a turn
 TICK_S = 1.0
 HOUSEKEEPING_S = 3600.0
 
@@ -54,6 +58,10 @@ class Ways(Struct, frozen=True):
     run: str
     policy: Policy
     retention_s: float
+
+
+class Analyst(EcgAnalysis, EcgReader, Protocol):
+    """All that the room has analysed."""
 
 
 Fits = Callable[[bytes], str | None]
@@ -69,7 +77,7 @@ class Station:
         clock: Clock,
         store: Store,
         chronicle: Chronicle,
-        analysis: EcgAnalysis | None,
+        analysis: Analyst | None,
         fits: Fits,
     ) -> None:
         self.ways = ways
@@ -80,6 +88,7 @@ class Station:
         self.supervisors: dict[str, Supervisor] = {}
         self.accepted = asyncio.Event()  # something new waits in the outbox
         self.deriving = Deriving(store, chronicle, self.live, analysis)
+        self.receiving = Receiving(store, chronicle, analysis, clock)
         self._fits = fits
 
     async def begin(self) -> None:
@@ -106,14 +115,16 @@ class Station:
     async def accept_what_is_due(self) -> int:
         """Enqueue what the room says is due, each with its acceptance in one transaction."""
         subjects = await self._subjects()
+        contents = await self._contents()
         await self.chronicle.settled()
         # From here to the journal nothing waits: what is due now is due when it is enqueued.
         waiting = due(self.chronicle.state, self.moment())
         made = [
-            self._enqueue(what, key, subject)
+            self._enqueue(what, key, subject, contents.get(study_of(what)))
             for what in waiting
             if (key := subject_key(self.chronicle.state, what))
             and (subject := subjects.get(key)) is not None
+            and (study_of(what) is None or study_of(what) in contents)
         ][:ACCEPTED_AT_ONCE]
         if made:
             events = [event for events, _ in made for event in events]
@@ -196,10 +207,12 @@ class Station:
                 record=self._measured,
                 association=lambda: self.chronicle.state.association,
                 live=self.live,
+                receive=self.receiving.receive,
             ),
             strips=Strips(STRIPS_S),
             identity=plan.identity,
             era=self.clock.era,
+            serial=plan.serial,
         )
 
     async def _record(self, event: Event) -> None:
@@ -218,11 +231,20 @@ class Station:
         known = {key: await self.store.subject(key) for key in sorted(filter(None, keys))}
         return {key: subject for key, subject in known.items() if subject and subject.reference}
 
-    def _enqueue(self, what: Due, key: str, subject: Subject) -> tuple[list[Event], Enqueue]:
+    async def _contents(self) -> dict[str | None, Content]:
+        """Return what the studies hold of which something is due now."""
+        waiting = due(self.chronicle.state, self.moment())[:ACCEPTED_AT_ONCE]
+        studies = sorted({study for what in waiting if (study := study_of(what))})[:STUDIES_AT_ONCE]
+        found = {study: await self.store.study(study) for study in studies}
+        return {study: content for study, content in found.items() if content is not None}
+
+    def _enqueue(
+        self, what: Due, key: str, subject: Subject, content: Content | None
+    ) -> tuple[list[Event], Enqueue]:
         hub, run = self.ways.hub, self.ways.run
         result = result_of(self.chronicle.state, what, subject, hub)
         identity = HubIdentity(hub.site, hub.name, hub.software, run)
-        payload = encode(result, hub=identity, sequence=what.sequence)
+        payload = encode(result, hub=identity, sequence=what.sequence, content=content)
         too_large = self._fits(payload)
         sha, at = content_sha256(result), self.moment()
         item, corrects = (
@@ -246,10 +268,9 @@ class Station:
             corrects=corrects,
         )
         if too_large:
-            return [enqueued, Parked(at=at, result_id=result.result_id, reason=too_large)], Enqueue(
-                row
-            )
-        return [enqueued], Enqueue(row)
+            parked = Parked(at=at, result_id=result.result_id, reason=too_large)
+            return [enqueued, parked], Enqueue(row, study_of(what))
+        return [enqueued], Enqueue(row, study_of(what))
 
 
 def _instrument(name: str, supervisor: Supervisor, now: Instant) -> InstrumentView:

@@ -10,9 +10,19 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
-from drivers.contract import Arrived, ByteLink, Emit, GattLink, Peer, Wish, Write
+from drivers.contract import (
+    Arrived,
+    ByteLink,
+    DroppedFile,
+    Emit,
+    FileLink,
+    GattLink,
+    Peer,
+    Wish,
+    Write,
+)
 from drivers.errors import (
     DeviceMismatch,
     LinkError,
@@ -37,6 +47,8 @@ from edge.store import Store, StoreError
 
 log = logging.getLogger(__name__)
 
+AnyLink: TypeAlias = ByteLink | GattLink | FileLink
+
 IDENTIFIED_S = 15.0  # longer than any driver's questions take, repeated ones too
 WRONG_INSTRUMENT_S = 60.0  # somebody must act; look again now and then
 
@@ -52,7 +64,7 @@ class Plan:
     driver: str
     entry: Entry
     options: Any
-    open: Callable[[Callable[[], Instant]], AbstractAsyncContextManager[ByteLink | GattLink]]
+    open: Callable[[Callable[[], Instant]], AbstractAsyncContextManager[AnyLink]]
     granted: frozenset[Write] = frozenset()
     serial: str | None = None
     address: str | None = None
@@ -181,14 +193,18 @@ class Supervisor:
         for number, _ in chunks:
             await self.store.settle(number)
 
-    async def _drive(self, host: "_Host", link: ByteLink | GattLink, emit: Emit) -> None:
+    async def _drive(self, host: "_Host", link: AnyLink, emit: Emit) -> None:
         entry, options = self.plan.entry, self.plan.options
-        if entry.is_gatt:
+        if entry.leaves_files:
+            await entry.file_factory()(host, options).run(cast("FileLink", link), emit)
+        elif entry.is_gatt:
             await entry.gatt_factory()(host, options).run(cast("GattLink", link), emit)
         else:
             await entry.factory()(host, options).run(cast("ByteLink", link), emit)
 
-    def _listened(self, link: ByteLink | GattLink) -> "_Heard | _HeardGatt":
+    def _listened(self, link: AnyLink) -> "_Heard | _HeardGatt | _HeardFiles":
+        if self.plan.entry.leaves_files:
+            return _HeardFiles(cast("FileLink", link), self._heard)
         if self.plan.entry.is_gatt:
             return _HeardGatt(cast("GattLink", link), self._heard)
         return _Heard(cast("ByteLink", link), self._heard)
@@ -310,6 +326,25 @@ class _Heard:
 
     async def write(self, purpose: Write, data: bytes) -> None:
         await self._link.write(purpose, data)
+
+
+class _HeardFiles:
+    """The same for a folder of files."""
+
+    def __init__(self, link: FileLink, heard: Callable[[Chunk], None]) -> None:
+        self._link = link
+        self._heard = heard
+
+    async def __aiter__(self) -> AsyncIterator[DroppedFile]:
+        async for file in self._link:
+            self._heard(Chunk(file.data, file.at, "file"))
+            yield file
+
+    async def done(self, file: DroppedFile) -> None:
+        await self._link.done(file)
+
+    async def set_aside(self, file: DroppedFile, reason: str) -> None:
+        await self._link.set_aside(file, reason)
 
 
 class _HeardGatt:

@@ -4,16 +4,20 @@ serial:/dev/serial/by-path/...   a port of this machine
 socket://10.0.0.7:4001           a serial server, raw; its line is set on the server (also tcp:)
 rfc2217://10.0.0.7:4001          a serial server that sets its line as it is told
 ble:C0:FF:EE:00:00:01            a Bluetooth LE instrument, by its own address
+folder:/srv/ecg                  a folder in which an instrument leaves files
 """
 
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drivers.contract import ByteLink, SerialLine, Write
+from drivers.contract import ByteLink, FileLink, SerialLine, Write
 from drivers.errors import SettingsError
 from drivers.model import Instant
+from drivers.transports.drop_folder import FolderRules
+from drivers.transports.folder import FolderLink
 
 if TYPE_CHECKING:
     from drivers.transports.rfc2217_port import Rfc2217Port
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 SERIAL = "serial"
 TCP = "tcp"
 BLE = "ble"
+FOLDER = "folder"
 MEMORY = "memory"  # a virtual instrument inside a demonstration's hub, after the script in a file
 
 _BLE = re.compile(r"ble:(?P<address>(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2})", re.ASCII)
@@ -43,14 +48,14 @@ def scheme_of(address: str) -> str:
     if scheme == BLE:
         ble_address(address)
         return BLE
-    if scheme in {SERIAL, MEMORY} and rest.startswith("/"):
+    if scheme in {SERIAL, FOLDER, MEMORY} and rest.startswith("/"):
         return scheme
     hint = f"; meant is perhaps serial:{address}" if address.startswith("/") else ""
     raise SettingsError(
         f"link {address!r}: write serial: and the path of the port, as serial:/dev/serial/by-path/"
         "..., or the address and port of a serial server, as socket://10.0.0.7:4001 (raw) or "
-        "rfc2217://10.0.0.7:4001, or ble: with an instrument's address, as "
-        f"ble:C0:FF:EE:00:00:01{hint}"
+        "rfc2217://10.0.0.7:4001, or ble: with an instrument's address, as ble:C0:FF:EE:00:00:01, "
+        f"or folder: and the path of a folder, as folder:/srv/ecg{hint}"
     )
 
 
@@ -102,6 +107,21 @@ async def _reached(
     from drivers.transports.tcp_port import TcpPort  # noqa: PLC0415
 
     return await TcpPort.open(*where, now, granted)
+
+
+@asynccontextmanager
+async def open_folder(
+    address: str, rules: FolderRules, now: Callable[[], Instant]
+) -> AsyncIterator[FileLink]:
+    """Open a folder in which files are left, and let go of it afterwards.
+
+    LinkNotFound and LinkRefused come before the body runs.
+    """
+    link = await FolderLink.open(Path(address.removeprefix(f"{FOLDER}:")), rules, now)
+    try:
+        yield link
+    finally:
+        await link.close()
 
 
 def ble_address(address: str) -> str:

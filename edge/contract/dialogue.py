@@ -15,11 +15,16 @@ from edge.contract.wire import Counter, ResultId, Text, Time, decode
 RESEND_AT_ONCE = 1000
 
 
-class Patient(Struct, frozen=True):
-    """A patient as the record system names them: its own reference, and what a person compares."""
+class Patient(Struct, frozen=True, omit_defaults=True):
+    """A patient as the record system names them: its own reference, and what a person compares.
+
+    `identifiers` are the numbers that wristbands give and that are typed into ECG carts; with them
+    a hub tells whether a cart's file names the patient in the room.
+    """
 
     reference: Annotated[str, Meta(pattern=r"^Patient/[A-Za-z0-9.-]{1,64}$")]
     display: tuple[Text, Text]  # name, birth date
+    identifiers: tuple[Text, ...] = ()
 
 
 class Assignment(Struct, frozen=True, omit_defaults=True):

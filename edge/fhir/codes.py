@@ -2,10 +2,11 @@
 
 An MDC number is 32 bits, partition * 65536 + code; its name travels with it so that a reader can
 compare the two and refuse what disagrees. A value that no instrument measured (derived by us,
-entered by a person) never carries the code of an instrument's measurement.
+entered by a person) never carries the code of an instrument's measurement, unless it has no other.
 
 Sources: IEEE 11073-10101 as used by the HL7 PHD and PoCD implementation guides; US Core for the two
-SpO2 codes; the FHIR R4 vital-signs profile, which wants the unit code ``/min`` for every rate.
+SpO2 codes; the FHIR R4 vital-signs profile, which wants the unit code ``/min`` for every rate. The
+terms of ECGs are those of DICOM PS3.16 (CID 3228 and 3689), after IEEE 11073-10102.
 """
 
 import math
@@ -33,6 +34,34 @@ class Code:
     mdc: Mdc | None
     unit: Unit | None
 
+
+def _interval(text: str, loinc: tuple[str, ...], number: int, name: str) -> Code:
+    return Code(text, loinc, Mdc(number, name), Unit.MILLISECOND)
+
+
+def _axis(text: str, loinc: str, number: int, name: str) -> Code:
+    return Code(text, (loinc,), Mdc(number, name), Unit.DEGREE)
+
+
+# A twelve-lead ECG: the study, the panel of its measurements, what a cart or a person says of it.
+ECG_STUDY = Code("12-lead ECG", ("11524-6",), None, None)
+ECG_PANEL = Code("12-lead ECG measurements", ("34534-8",), None, None)
+ECG_IMPRESSION = Code("ECG impression", ("8601-7",), None, None)
+ECG_WAVEFORM = Code("12-lead ECG waveform", ("11524-6",), Mdc(131328, "MDC_ECG_ELEC_POTL"), None)
+
+# The potential of each lead is MDC_ECG_ELEC_POTL plus the lead's own number.
+LEADS: Mapping[str, Mdc] = MappingProxyType(
+    {
+        name: Mdc(131328 + number, f"MDC_ECG_ELEC_POTL_{name.upper()}")
+        for name, number in (
+            *(("I", 1), ("II", 2), ("V1", 3), ("V2", 4), ("V3", 5), ("V4", 6), ("V5", 7)),
+            *(("V6", 8), ("III", 61), ("aVR", 62), ("aVL", 63), ("aVF", 64)),
+        )
+    }
+)
+LEAD_OF_MDC: Mapping[str, str] = MappingProxyType(
+    {str(term.number): name for name, term in LEADS.items()}
+)
 
 PANEL = Code("Blood pressure", ("85354-9",), Mdc(150020, "MDC_PRESS_BLD_NONINV"), None)
 PRESSURES = (Metric.SYSTOLIC, Metric.DIASTOLIC, Metric.MEAN_PRESSURE)
@@ -98,6 +127,25 @@ CODES: Mapping[Metric, Code] = MappingProxyType(
         Metric.BODY_FAT: Code(
             "Body fat percentage", ("41982-0",), Mdc(188748, "MDC_BODY_FAT"), Unit.PERCENT
         ),
+        Metric.RR_INTERVAL: _interval("RR interval", (), 147240, "MDC_ECG_TIME_PD_RR_GL"),
+        Metric.P_DURATION: _interval("P duration", (), 147256, "MDC_ECG_TIME_PD_P_GL"),
+        Metric.PR_INTERVAL: _interval("PR interval", ("8625-6",), 146944, "MDC_ECG_TIME_PD_PR"),
+        Metric.QRS_DURATION: _interval(
+            "QRS duration", ("8633-0",), 147228, "MDC_ECG_TIME_PD_QRS_GL"
+        ),
+        Metric.QT_INTERVAL: _interval("QT interval", ("8634-8",), 147232, "MDC_ECG_TIME_PD_QT_GL"),
+        Metric.QTC: _interval(
+            "QTc interval, formula not told", ("8636-3",), 146948, "MDC_ECG_TIME_PD_QTC"
+        ),
+        Metric.QTC_BAZETT: _interval(
+            "QTc interval by Bazett", ("76635-2",), 146952, "MDC_ECG_TIME_PD_QTC_BAZETT"
+        ),
+        Metric.QTC_FRIDERICIA: _interval(
+            "QTc interval by Fridericia", ("76634-5",), 146964, "MDC_ECG_TIME_PD_QTC_FREDERICA"
+        ),
+        Metric.P_AXIS: _axis("P axis", "8626-4", 147200, "MDC_ECG_ANGLE_P_FRONT"),
+        Metric.QRS_AXIS: _axis("QRS axis", "8632-2", 147204, "MDC_ECG_ANGLE_QRS_FRONT"),
+        Metric.T_AXIS: _axis("T axis", "8638-9", 147208, "MDC_ECG_ANGLE_T_FRONT"),
     }
 )
 
@@ -137,7 +185,9 @@ def code_of(metric: Metric, kind: Kind, *, measured: bool) -> Code:
         return Code(
             general.text, general.loinc, _EXACT.get((kind, metric), general.mdc), general.unit
         )
-    unspecific = _ANY_PULSE if metric is Metric.PULSE_RATE else None
+    unspecific = None if general.loinc else general.mdc
+    if metric is Metric.PULSE_RATE:
+        unspecific = _ANY_PULSE
     return Code(general.text, general.loinc, unspecific, general.unit)
 
 

@@ -26,6 +26,7 @@ from edge.fhir.elements import (
     coding,
     concept,
     entry_id,
+    identifier,
     instant,
     line,
     mdc,
@@ -46,6 +47,7 @@ from edge.fhir.names import (
     ORIGIN,
     PHD_CATEGORY,
     STATUS,
+    STUDY,
     TIME_ERROR,
     TRANSLATION,
 )
@@ -83,10 +85,10 @@ def observations(result: AssociatedMeasurement, actors: Actors) -> dict[str, Jso
     for reading in result.measurement.readings:
         if reading.metric not in PRESSURES:
             code = code_of(reading.metric, kind, measured=measured)
-            made[reading.metric] = _frame(result, actors, reading.metric, code) | _said(reading)
+            made[reading.metric] = frame(result, actors, reading.metric, code) | said_of(reading)
         elif PANEL_ENTRY not in made:
             panel = PANEL if measured else Code(PANEL.text, PANEL.loinc, None, None)
-            made[PANEL_ENTRY] = _frame(result, actors, PANEL_ENTRY, panel)
+            made[PANEL_ENTRY] = frame(result, actors, PANEL_ENTRY, panel)
             made[PANEL_ENTRY]["component"] = _components(result, pressures)
     return {name: _with_interpretation(resource, result) for name, resource in made.items()}
 
@@ -120,18 +122,21 @@ def coincident_timestamp(result: AssociatedMeasurement, actors: Actors) -> Json 
     }
 
 
-def _frame(result: AssociatedMeasurement, actors: Actors, entry: str, code: Code) -> Json:
+def frame(result: AssociatedMeasurement, actors: Actors, entry: str, code: Code) -> Json:
     """Return all of an Observation that is not its value."""
-    corrected = result.corrects
+    corrected, study = result.corrects, result.study
     return {
         "resourceType": "Observation",
-        **_meta(result),
+        **meta_of(result),
         **(actors.containing() if result.origin is Origin.MEASURED else {}),
         "extension": _extensions(result.timing, actors),
-        "identifier": [entry_id(corrected.result_id if corrected else result.result_id, entry)],
+        "identifier": [
+            entry_id(corrected.result_id if corrected else result.result_id, entry),
+            *([identifier(STUDY, study.study)] if study else []),
+        ],
         "status": "entered-in-error" if corrected else "final",
-        "category": _categories(result.origin),
-        "code": _named(code),
+        "category": _categories(result),
+        "code": named(code),
         "subject": {"reference": result.subject.reference, "type": "Patient"},
         "effectiveDateTime": instant(result.timing.wall_ns),
         **_made_by(result, actors),
@@ -139,7 +144,7 @@ def _frame(result: AssociatedMeasurement, actors: Actors, entry: str, code: Code
     }
 
 
-def _said(reading: Reading) -> Json:
+def said_of(reading: Reading) -> Json:
     """Return the value or why there is none, for an Observation or a component."""
     if reading.value is not None:
         return {"valueQuantity": _filed(reading.metric, reading.value, reading)}
@@ -173,8 +178,8 @@ def _components(result: AssociatedMeasurement, given: Mapping[Metric, Reading]) 
         unsaid = concept(
             coding(DATA_ABSENT_REASON, "unknown"), text="the instrument has no such value"
         )
-        said = _said(reading) if reading else {"dataAbsentReason": unsaid}
-        made.append({"code": _named(code), **said})
+        said = said_of(reading) if reading else {"dataAbsentReason": unsaid}
+        made.append({"code": named(code), **said})
     return made
 
 
@@ -204,6 +209,8 @@ def _notes(result: AssociatedMeasurement) -> Json:
         known = math.isfinite(timing.error_s) and timing.error_s > 0
         amount = f"by up to {timing.error_s:.0f} s" if known else "by an unknown amount"
         said.append(f"the time is uncertain {amount}: no synchronised clock vouches for it")
+    if result.study:
+        said += [f"{name}: {line(text)}" for name, text in result.measurement.evidence]
     if result.corrects:
         said.append(f"withdrawn: {line(result.corrects.reason) or 'no reason given'}")
     return {"note": [{"text": text[:1].upper() + text[1:] + "."} for text in said]} if said else {}
@@ -221,7 +228,8 @@ def _made_by(result: AssociatedMeasurement, actors: Actors) -> Json:
     return {**performer, "method": concept(coding(ORIGIN, "entered"), text=method)}
 
 
-def _meta(result: AssociatedMeasurement) -> Json:
+def meta_of(result: AssociatedMeasurement) -> Json:
+    """Return what is said about a resource: whether it is a test, how certain, made by whom."""
     labels = [coding(ACT_REASON, "HTEST")] if result.space is not Space.PRODUCTION else []
     if any(REMARKS[flag].status == QUESTIONABLE for flag in result.measurement.flags):
         labels.append(coding(CERTAINTY, "UNCERTREL"))
@@ -229,11 +237,13 @@ def _meta(result: AssociatedMeasurement) -> Json:
     return {"meta": {**({"security": labels} if labels else {}), "tag": tags}}
 
 
-def _categories(origin: Origin) -> list[Json]:
-    vital = concept(coding(CATEGORY, "vital-signs"), text="Vital Signs")
-    if origin is not Origin.MEASURED:
-        return [vital]
-    return [vital, concept(coding(PHD_CATEGORY, "phd"))]
+def _categories(result: AssociatedMeasurement) -> list[Json]:
+    made = concept(coding(CATEGORY, "vital-signs"), text="Vital Signs")
+    if result.study:
+        made = concept(coding(CATEGORY, "procedure"), text="Procedure")
+    if result.origin is not Origin.MEASURED:
+        return [made]
+    return [made, concept(coding(PHD_CATEGORY, "phd"))]
 
 
 def _extensions(timing: Timing, actors: Actors) -> list[Json]:
@@ -257,7 +267,8 @@ def _device_time(timing: Timing) -> list[Json]:
     return made
 
 
-def _named(code: Code) -> Json:
+def named(code: Code) -> Json:
+    """Return what a code is called, in all its systems."""
     term = [mdc(code.mdc)] if code.mdc else []
     return concept(*(coding(LOINC, each) for each in code.loinc), *term, text=code.text)
 

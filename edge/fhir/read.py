@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from drivers.model import Metric
-from edge.fhir.codes import METRIC_OF_LOINC, METRIC_OF_MDC
+from edge.fhir.codes import ECG_IMPRESSION, METRIC_OF_LOINC, METRIC_OF_MDC
 from edge.fhir.names import (
     LOINC,
     MDC,
@@ -29,6 +29,7 @@ from edge.fhir.names import (
     TAG_SCHEMA,
     TAG_SEQ,
     TAG_SPACE,
+    TAG_STUDY,
     TRANSLATION,
 )
 
@@ -66,11 +67,9 @@ class Contents(Struct, frozen=True):
     corrects: str | None
     filed_under: tuple[str, ...]
     values: tuple[Value, ...]
-
-    @property
-    def subjects(self) -> frozenset[str]:
-        """The patients the values are for: exactly one in an acceptable result."""
-        return frozenset(value.subject for value in self.values)
+    subjects: frozenset[str]  # whom it is about: exactly one in an acceptable result
+    study: str | None = None
+    statements: tuple[str, ...] = ()
 
 
 def read(payload: bytes) -> Contents:
@@ -102,6 +101,9 @@ def _contents(bundle: Node) -> Contents:
         corrects=tags.get(TAG_CORRECTS),
         filed_under=tuple(_filed_under(each) for each in about_patient),
         values=tuple(value for each in about_patient for value in _values(each)),
+        subjects=frozenset(_text(_node(each, "subject"), "reference") for each in about_patient),
+        study=tags.get(TAG_STUDY),
+        statements=tuple(text for each in about_patient for text in _statements(each)),
     )
 
 
@@ -139,10 +141,10 @@ def _codings(concept: Node) -> Iterator[tuple[str, str]]:
 
 
 def _about_patient(bundle: Node) -> Iterator[Node]:
-    """Yield the Observations of the patient; one about the instrument's clock is not."""
+    """Yield what is about the patient; an Observation about the instrument's clock is not."""
     for entry in _nodes(bundle, "entry"):
         resource = _node(entry, "resource")
-        if resource.get("resourceType") != "Observation":
+        if resource.get("resourceType") not in ("Observation", "DocumentReference"):
             continue
         if _node(resource, "subject").get("type", "Patient") == "Patient":
             yield resource
@@ -155,10 +157,25 @@ def _filed_under(observation: Node) -> str:
     raise BundleError("Observation without the identifier of its result")
 
 
+def _statements(observation: Node) -> Iterator[str]:
+    """Yield what is said of an ECG, line by line."""
+    if (LOINC, ECG_IMPRESSION.loinc[0]) in set(_codings(_node(observation, "code"))):
+        yield from _text(observation, "valueString").split("\n")
+
+
+def is_signal(part: Node) -> bool:
+    """Tell a waveform, or what is said in words, from a value."""
+    return "valueSampledData" in part or "valueString" in part
+
+
 def _values(observation: Node) -> Iterator[Value]:
+    if observation.get("resourceType") != "Observation":
+        return
     parts = _nodes(observation, "component") or [observation]
     origin = _tags(observation).get(ORIGIN, "measured")
     for part in parts:
+        if is_signal(part):
+            continue
         metric = metric_of(_codings(_node(part, "code")))
         if metric is None:
             raise BundleError("Observation.code: no metric of this contract")

@@ -174,6 +174,18 @@ class Device(_Element, frozen=True, kw_only=True, tag_field="resourceType", tag=
 Contained: TypeAlias = Annotated[list[Device], _AT_LEAST_ONE]
 
 
+class SampledData(_Element, frozen=True, kw_only=True):
+    """Samples at one rate: origin + factor * each, or E, U, L where there is none."""
+
+    origin: Quantity
+    period: Annotated[float, Meta(gt=0)]
+    dimensions: Annotated[int, Meta(ge=1)]
+    factor: float = 1.0
+    lower_limit: float | None = None
+    upper_limit: float | None = None
+    data: Annotated[str, Meta(pattern=r"^(-?[0-9]+|[EUL])( (-?[0-9]+|[EUL]))*$")]
+
+
 class _Valued(_Element, frozen=True, kw_only=True):
     """What has exactly one of a value and a reason why there is none (obs-6, vs-2, vs-3)."""
 
@@ -194,12 +206,13 @@ class _Valued(_Element, frozen=True, kw_only=True):
 
 
 class Component(_Valued, frozen=True, kw_only=True):
-    """One value of several that belong together."""
+    """One value of several that belong together; of a waveform the samples of one lead."""
 
     extension: Extensions | None = None
+    value_sampled_data: SampledData | None = None
 
     def __post_init__(self) -> None:
-        if self.said != 1:
+        if self.said + (self.value_sampled_data is not None) != 1:
             raise ValueError("not exactly one of a value and a reason for its absence (vs-3)")
 
 
@@ -297,6 +310,75 @@ class Provenance(_Element, frozen=True, kw_only=True, tag_field="resourceType", 
                 yield from agent.references()
 
 
+class Attachment(_Element, frozen=True, kw_only=True):
+    """A file: its type, its size and where it is."""
+
+    content_type: Code
+    url: Uri | None = None
+    size: Annotated[int, Meta(ge=0)] | None = None
+    title: Text | None = None
+
+
+class DocumentContent(_Element, frozen=True, kw_only=True):
+    """One form of a document."""
+
+    attachment: Attachment
+
+
+class Period(_Element, frozen=True, kw_only=True):
+    """A stretch of time."""
+
+    start: Time
+    end: Time | None = None
+
+
+class DocumentContext(_Element, frozen=True, kw_only=True):
+    """When what a document tells of was done."""
+
+    period: Period
+
+
+class DocumentReference(
+    _Element, frozen=True, kw_only=True, tag_field="resourceType", tag="DocumentReference"
+):
+    """A document about a patient, and where it is."""
+
+    status: Literal["current", "superseded", "entered-in-error"]
+    type: CodeableConcept
+    subject: Reference
+    date: Time
+    content: Annotated[list[DocumentContent], _AT_LEAST_ONE]
+    context: DocumentContext
+    id: Id | None = None
+    meta: Metadata | None = None
+    contained: Contained | None = None
+    identifier: Identifiers | None = None
+    author: References | None = None
+
+    def references(self) -> Iterator[Reference | None]:
+        """Yield what the resource refers to."""
+        yield self.subject
+        yield from self.author or ()
+        for each in self.content:
+            yield Reference(reference=each.attachment.url)
+
+
+class Binary(_Element, frozen=True, kw_only=True, tag_field="resourceType", tag="Binary"):
+    """A file, byte for byte."""
+
+    content_type: Code
+    data: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]+={0,2}$")]
+    id: Id | None = None
+    meta: Metadata | None = None
+
+    contained = None
+    identifier = None
+
+    def references(self) -> Iterator[Reference | None]:
+        """Yield what the resource refers to."""
+        return iter(())
+
+
 class Request(_Element, frozen=True, kw_only=True):
     """How an entry asks to be stored."""
 
@@ -309,7 +391,7 @@ class Entry(_Element, frozen=True, kw_only=True):
     """One resource of a Bundle."""
 
     full_url: FullUrl
-    resource: Observation | Device | Provenance
+    resource: Observation | Device | Provenance | DocumentReference | Binary
     request: Request
 
 

@@ -50,8 +50,8 @@ class Registered(Struct, frozen=True, forbid_unknown_fields=True):
     identifiers: tuple[Text, ...] = ()
 
     def as_patient(self) -> Patient:
-        """Return what a hub may know of the patient: the reference and two identifiers."""
-        return Patient(self.reference, (self.name, self.birth_date))
+        """Return what a hub may know of the patient: the reference and what identifies them."""
+        return Patient(self.reference, (self.name, self.birth_date), self.identifiers)
 
 
 class Badge(Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ No reason quotes anything of the Bundle: reasons travel, are journaled and logge
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -29,11 +29,13 @@ from edge.fhir.names import (
 )
 from edge.fhir.read import BundleError, Contents, metric_of, read, result_id_of, term_of
 from edge.observation import Space
-from edge.record import r4
+from edge.record import r4, validate_ecg
 from edge.record.r4 import (
+    Binary,
     Bundle,
     CodeableConcept,
     Component,
+    DocumentReference,
     Observation,
     Provenance,
     Quantity,
@@ -72,7 +74,7 @@ def check(
     except BundleError as error:
         return _refused(_name(payload), "invalid", [str(error)])
     name = contents.result_id if _RESULT_ID.fullmatch(contents.result_id) else None
-    wrong = [*r4.dangling(bundle), *_observations(bundle, contents), *_envelope(contents, kind)]
+    wrong = [*r4.dangling(bundle), *_about_patient(bundle, contents), *_envelope(contents, kind)]
     if name is None:
         wrong.append("Bundle.identifier: not a result id")
     if wrong:
@@ -104,7 +106,8 @@ def _envelope(contents: Contents, kind: str) -> Iterator[str]:
         yield "tag content-sha256: not a SHA-256 in hexadecimal"
     if contents.corrects == contents.result_id:
         yield "tag corrects: a result cannot correct itself"
-    if not contents.values:
+    documents = {Kind.ECG12, *(kind for kind in Kind if kind.is_document)}
+    if not contents.values and (contents.kind not in documents or not contents.filed_under):
         yield "no reading at all"
     if len({value.metric for value in contents.values}) != len(contents.values):
         yield "one metric twice"
@@ -127,36 +130,82 @@ def _refusal_of_place(
     return None
 
 
-def _observations(bundle: Bundle, contents: Contents) -> Iterator[str]:
-    """Check each Observation of the patient, and that the Provenance stands behind all of them."""
+def _about_patient(bundle: Bundle, contents: Contents) -> Iterator[str]:
+    """Check each resource about the patient, and that the Provenance stands behind all of them."""
     behind: set[str | None] = set()
     urls = set()
+    files = {e.full_url: e.resource for e in bundle.entry if isinstance(e.resource, Binary)}
     for index, entry in enumerate(bundle.entry):
         resource = entry.resource
         if isinstance(resource, Provenance):
             behind |= {target.reference for target in resource.target}
-        if not isinstance(resource, Observation) or resource.subject.type not in {None, "Patient"}:
+        if not isinstance(resource, Observation | DocumentReference):
+            continue
+        if resource.subject.type not in {None, "Patient"}:
             continue
         urls.add(entry.full_url)
         request = _request(entry.request, resource, contents)
-        said = (*request, *_category(resource), *_coded(resource))
+        said = (*request, *_content(resource, contents, files))
         yield from (f"Bundle.entry[{index}]: {each}" for each in said)
     if urls - behind:
         yield "no Provenance for every reading"
 
 
-def _request(request: Request, resource: Observation, contents: Contents) -> Iterator[str]:
+def _content(
+    resource: Observation | DocumentReference, contents: Contents, files: Mapping[str, Binary]
+) -> Iterator[str]:
+    """Check what a resource says, by the kind of its result."""
+    if contents.kind not in validate_ecg.ECG_KINDS:
+        if isinstance(resource, DocumentReference):
+            yield f"a document in a result of {contents.kind}"
+            return
+        yield from _status(resource, contents)
+        yield from _category(resource)
+        yield from _coded(resource)
+        return
+    yield from validate_ecg.study(resource, contents)
+    if isinstance(resource, DocumentReference):
+        if contents.kind == Kind.ECG12:
+            yield "a document in the measurements of an ECG"
+        yield from validate_ecg.document(resource, contents, files)
+        return
+    yield from _status(resource, contents)
+    if not validate_ecg.is_procedure(resource):
+        yield "no category procedure"
+    yield from _ecg(resource, contents)
+
+
+def _ecg(resource: Observation, contents: Contents) -> Iterator[str]:
+    if contents.kind == Kind.ECG12_WAVEFORM:
+        yield from validate_ecg.waveform(resource)
+    elif contents.kind != Kind.ECG12:
+        yield "an Observation where the cart's file belongs"
+    elif resource.component is None:
+        yield from validate_ecg.impression(resource)
+    else:
+        yield from validate_ecg.panel(resource)
+        for part in resource.component:
+            yield from _part(part)
+
+
+def _request(
+    request: Request, resource: Observation | DocumentReference, contents: Contents
+) -> Iterator[str]:
     """Check how an entry asks to be filed: created once, or replacing what it corrects."""
     of = contents.corrects or contents.result_id
     named = [each.value or "" for each in resource.identifier or () if each.system == RESULT_ID]
     value = named[0] if len(named) == 1 else ""
     if not value.startswith(f"{of}.") or value == f"{of}.":
         yield "the identifier is not {result id}.{entry}"
+    kind = "Observation" if isinstance(resource, Observation) else "DocumentReference"
     search = f"identifier={RESULT_ID}|{value}"
-    once = Request(method="POST", url="Observation", if_none_exist=search)
-    instead = Request(method="PUT", url=f"Observation?{search}")
+    once = Request(method="POST", url=kind, if_none_exist=search)
+    instead = Request(method="PUT", url=f"{kind}?{search}")
     if request != (instead if contents.corrects else once):
         yield "the request is not the one that files this identifier exactly once"
+
+
+def _status(resource: Observation, contents: Contents) -> Iterator[str]:
     if (resource.status == "entered-in-error") != bool(contents.corrects):
         yield "only a correction is entered-in-error, and always"
 

@@ -6,13 +6,31 @@ from msgspec.structs import replace
 
 from edge.association import Unprovable, span_of, why_outside
 from edge.events import Confirm, Measured
-from edge.observation import Association, Origin, content_result_id, journal_result_id
+from edge.observation import (
+    Association,
+    Compared,
+    Origin,
+    StudyPart,
+    content_result_id,
+    journal_result_id,
+    study_result_id,
+)
 from edge.room.state import Item, ItemState, LastValue, RoomState, put
 
 NOBODY = "nobody is identified"
 UNVERIFIED = "the identity is not verified"
 NO_VALUE = "no value"
 NOT_SENT = "derived values are not sent from here"
+NOT_COMPARED = "the patient of the file was not compared with the patient in the room"
+OTHER_PATIENT = "the file names another patient"
+NO_PATIENT = "the file names no patient"
+NO_NUMBER = "the patient in the room has no number to compare with the file's"
+_WHY_NOT = {
+    Compared.SAME: None,
+    Compared.OTHER: OTHER_PATIENT,
+    Compared.NOT_NAMED: NO_PATIENT,
+    Compared.NOT_KNOWN: NO_NUMBER,
+}
 
 STORED_MAX = 4096  # more than the memories of all instruments of a room together
 ARRIVED_MAX = 1024  # more measurements than one chunk of kept bytes can hold
@@ -24,7 +42,7 @@ def measured(state: RoomState, sequence: int, event: Measured) -> RoomState:
     Of kept bytes the first part can be measured before a crash and be read again after it, then
     without the instrument's name: known by the bytes and the moment of their arrival.
     """
-    by_content = content_result_id(event.measurement, event.identity)
+    by_content = _named_by_content(event)
     by_arrival = _arrival(event)
     if by_content in state.stored or by_arrival in state.arrived:
         return state
@@ -57,7 +75,7 @@ def _judged(state: RoomState, item: Item) -> Item:
         return replace(item, reason=NO_VALUE)
     if event.origin is Origin.DERIVED and not state.policy.publish_derived:
         return replace(item, reason=NOT_SENT)
-    unproven = _unproven(event, state.association)
+    unproven = _unproven(event, state.association) or _unfit(event.study, state.association)
     if unproven is not None:
         return replace(item, state=ItemState.QUARANTINED, reason=unproven)
     association = state.association
@@ -75,6 +93,21 @@ def _unproven(event: Measured, association: Association | None) -> str | None:
         return why_outside(event, association)
     span = span_of(event)
     return span.reason if isinstance(span, Unprovable) else None
+
+
+def _unfit(part: StudyPart | None, association: Association | None) -> str | None:
+    """Return why a file's own patient is not proof; None where it is, or is not needed."""
+    if part is None or association is None:
+        return None
+    if part.association != association.id:
+        return NOT_COMPARED
+    return _WHY_NOT[part.compared]
+
+
+def _named_by_content(event: Measured) -> str | None:
+    if event.study is not None:
+        return study_result_id(event.study, event.measurement.kind, event.origin)
+    return content_result_id(event.measurement, event.identity)
 
 
 def _shown_again(state: RoomState, event: Measured) -> bool:

@@ -9,9 +9,10 @@ from drivers.model import Instant
 from edge.events import Enqueued, Event, LinkOpened, Measured, Recorded
 from edge.journal import encode
 from edge.observation import Subject
-from edge.store import entries, results, shelf
+from edge.store import entries, results, shelf, studies
 from edge.store.book import ROW_BYTES, Act, Book, Tier
 from edge.store.outbox import Enqueue, Move, OutboxChange
+from edge.study import NewStudy
 
 
 class Batch(Struct, frozen=True):
@@ -24,6 +25,7 @@ class Batch(Struct, frozen=True):
     subjects: tuple[tuple[str, Subject], ...]
     settles: tuple[int, ...]
     at: Instant
+    study: NewStudy | None = None
 
     @property
     def act(self) -> Act:
@@ -44,7 +46,8 @@ class Batch(Struct, frozen=True):
         """About how many bytes this takes."""
         payloads = sum(len(change.row.payload) for change in self.rows)
         rows = len(self.events) + len(self.rows) + len(self.subjects)
-        return sum(map(len, self.data)) + payloads + rows * ROW_BYTES
+        study = studies.size_of(self.study) if self.study else 0
+        return sum(map(len, self.data)) + payloads + rows * ROW_BYTES + study
 
 
 def batch(
@@ -53,8 +56,11 @@ def batch(
     subjects: Sequence[tuple[str, Subject]],
     settles: Sequence[int],
     at: Instant,
+    study: NewStudy | None = None,
 ) -> Batch:
     """Return the call, encoded; ValueError unless each `Enqueue` has its event and vice versa."""
+    if study is not None and not any(isinstance(e, Measured) and e.study for e in events):
+        raise ValueError("a study needs the events of its parts in the same call")
     rows = tuple(change for change in outbox if isinstance(change, Enqueue))
     announced = [(e.result_id, e.content_sha256) for e in events if isinstance(e, Enqueued)]
     if sorted(announced) != sorted((c.row.result_id, c.row.content_sha256) for c in rows):
@@ -68,6 +74,7 @@ def batch(
         subjects=tuple(subjects),
         settles=(*named, *settles),
         at=at,
+        study=study,
     )
 
 
@@ -77,6 +84,8 @@ def append(book: Book, call: Batch) -> tuple[Recorded, ...]:
     sequences = entries.write(book, call.data)
     for key, subject in call.subjects:
         shelf.put_subject(book, key, subject)
+    if call.study is not None:
+        studies.keep(book, call.study, sequences.start)
     places = {
         event.result_id: sequence
         for sequence, event in zip(sequences, call.events, strict=True)
@@ -84,6 +93,8 @@ def append(book: Book, call: Batch) -> tuple[Recorded, ...]:
     }
     for change in call.rows:
         results.enqueue(book, replace(change.row, order=places[change.row.result_id]))
+        if change.study is not None and change.row.subject is not None:
+            studies.belongs_to(book, change.study, change.row.subject)
     for move in call.moves:
         results.move(book, move, call.at)
     shelf.settle(book, call.settles)

@@ -15,7 +15,7 @@ from pathlib import Path
 from edge.journal import SCHEMA, genesis
 from edge.store.errors import StoreError
 
-VERSION = 1
+VERSION = 2
 APPLICATION = 0x5645_6467  # "VEdg", PRAGMA application_id: tells this from other SQLite files
 MAGIC = b"SQLite format 3\0"
 PAGE_BYTES = 4096
@@ -81,11 +81,21 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         raise StoreError(f"there is no store at {path}: check store.path in the settings")
     connection = _connect(path, "ro")
     try:
+        _current(connection, path)
         _expect(connection, path, None)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _current(connection: sqlite3.Connection, path: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version < VERSION:
+        raise StoreError(
+            f"{path} was written by older software (store version {version}, this one knows "
+            f"{VERSION}): start the service once, it brings the file up to date"
+        )
 
 
 def journal_of(connection: sqlite3.Connection) -> uuid.UUID:
@@ -159,12 +169,23 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("PRAGMA journal_size_limit = 4194304").fetchall()
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
+        _upgrade(connection)
     except sqlite3.OperationalError as error:
         raise StoreError(f"{path} cannot be written: {error}; check owner and disk") from error
     except sqlite3.Error as error:
         raise damaged(path, error) from error
     if mode != "wal":
         raise StoreError(f"{path}: no write-ahead log on this file system; use a local disk")
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a store of older software up to this one's, whole or not at all."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version < VERSION:
+        scripts = _scripts(version + 1)
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{scripts}\nPRAGMA user_version = {VERSION};\nCOMMIT;"
+        )
 
 
 def _make(path: Path, journal: uuid.UUID) -> None:
@@ -184,7 +205,7 @@ def _make(path: Path, journal: uuid.UUID) -> None:
         try:
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            connection.executescript(f"BEGIN;\n{_script()}")
+            connection.executescript(f"BEGIN;\n{_scripts(1)}")
             first = (1, 1, genesis(journal).hash, SCHEMA)
             connection.execute("INSERT INTO identity VALUES (?)", (str(journal),))
             connection.execute(
@@ -201,8 +222,11 @@ def _make(path: Path, journal: uuid.UUID) -> None:
     _sync_folder(path.parent)
 
 
-def _script() -> str:
-    return files("edge.store").joinpath(f"schema_v{VERSION}.sql").read_text("utf-8")
+def _scripts(first: int) -> str:
+    """Return the scripts that lead from one version before `first` to this one."""
+    folder = files("edge.store")
+    numbers = range(first, VERSION + 1)
+    return "\n".join(folder.joinpath(f"schema_v{n}.sql").read_text("utf-8") for n in numbers)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -45,9 +45,10 @@ class OutboxRow(Struct, frozen=True):
 
 
 class Enqueue(Struct, frozen=True):
-    """Put a row in; the writer fills in `order`."""
+    """Put a row in; the writer fills in `order`. `study` is the one it is a result of, if any."""
 
     row: OutboxRow
+    study: str | None = None
 
 
 class Move(Struct, frozen=True):

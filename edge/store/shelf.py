@@ -59,10 +59,16 @@ def unsettled(book: Book, instrument: str) -> list[tuple[str, list[tuple[int, Ch
 def put_subject(book: Book, key: str, subject: Subject) -> None:
     """Store who a key stands for; the display may change, the patient, once known, may not."""
     changed = book.connection.execute(
-        "INSERT INTO subjects VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key) DO UPDATE "
-        "SET reference = ?2, display_1 = ?3, display_2 = ?4, since = ?5 "
+        "INSERT INTO subjects VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (key) DO UPDATE "
+        "SET reference = ?2, display_1 = ?3, display_2 = ?4, since = ?5, identifiers = ?6 "
         "WHERE reference IN ('', ?2)",
-        (key, subject.reference, *subject.display, book.tail.head.sequence),
+        (
+            key,
+            subject.reference,
+            *subject.display,
+            book.tail.head.sequence,
+            msgspec.json.encode(subject.identifiers).decode(),
+        ),
     )
     if not changed.rowcount:
         raise StoreRefused(f"subject key {key} stands for another patient: a key is never reused")
@@ -71,9 +77,12 @@ def put_subject(book: Book, key: str, subject: Subject) -> None:
 def subject_of(book: Book, key: str) -> Subject | None:
     """Return who a key stands for; None when erased, purged or never known."""
     row = book.connection.execute(
-        "SELECT reference, display_1, display_2 FROM subjects WHERE key = ?", (key,)
+        "SELECT reference, display_1, display_2, identifiers FROM subjects WHERE key = ?", (key,)
     ).fetchone()
-    return Subject(row[0], (row[1], row[2])) if row else None
+    if row is None:
+        return None
+    numbers = msgspec.json.decode(row[3], type=tuple[str, ...])
+    return Subject(row[0], (row[1], row[2]), numbers)
 
 
 def erase_subject(book: Book, key: str) -> None:

@@ -18,7 +18,7 @@ from edge.clock import Clock
 from edge.events import Event, Recorded
 from edge.journal import Entry, Head, Segment, Verdict, Verifier
 from edge.observation import Subject
-from edge.store import entries, results, retention, shelf
+from edge.store import entries, results, retention, shelf, studies
 from edge.store.batch import append, batch
 from edge.store.book import Act, Book, Job, When
 from edge.store.entries import open_book, open_book_to_read
@@ -28,6 +28,7 @@ from edge.store.outbox import OutboxChange, OutboxRow, RowState
 from edge.store.retention import Snapshot
 from edge.store.shelf import KeptWaveform
 from edge.store.writer import InlineWriter, ThreadWriter, Writer
+from edge.study import Content, NewStudy
 
 T = TypeVar("T")
 
@@ -107,16 +108,17 @@ class Store:
         outbox: Sequence[OutboxChange] = (),
         subjects: Sequence[tuple[str, Subject]] = (),
         settles: Sequence[int] = (),
+        study: NewStudy | None = None,
     ) -> tuple[Recorded, ...]:
         """Journal events with all that goes with them, in one transaction; return their places.
 
         An `Enqueue` needs its `Enqueued` event in the same call, which gives the row its order, and
         the other way round (ValueError). Measured events settle the raw bytes they name, `settles`
-        others. JournalError: an event cannot be written. StoreFull: no room; see `Tier` for who is
-        refused first. StoreRefused: it contradicts what is stored. After any of these, nothing of
-        this call is there.
+        others; a `study` is stored beside the events of its parts. JournalError: an event cannot be
+        written. StoreFull: no room; see `Tier` for who is refused first. StoreRefused: it
+        contradicts what is stored. After any of these, nothing of this call is there.
         """
-        call = batch(events, outbox, subjects, settles, self._now())
+        call = batch(events, outbox, subjects, settles, self._now(), study)
         return await self._do(lambda book: append(book, call), act=call.act)
 
     async def keep(self, instrument: str, chunk: Chunk) -> int:
@@ -140,7 +142,7 @@ class Store:
         return await self._ask(lambda book: shelf.subject_of(book, key))
 
     async def erase(self, key: str) -> int:
-        """Erase a patient from side table and outbox; return how many payloads were emptied.
+        """Erase a patient from side table, studies and outbox; return how many payloads that were.
 
         StoreRefused while results of the patient are still to be filed. The journal names nobody
         and stays as it is.
@@ -148,6 +150,7 @@ class Store:
 
         def work(book: Book) -> int:
             emptied = results.erase(book, key)
+            studies.erase(book, key)
             shelf.erase_subject(book, key)
             return emptied
 
@@ -166,6 +169,18 @@ class Store:
     async def waveforms(self, item: int) -> list[KeptWaveform]:
         """Return the signals kept around a measurement, in the order they were kept."""
         return await self._ask(lambda book: shelf.waveforms_of(book, item))
+
+    async def has_original(self, sha256: str) -> bool:
+        """Tell whether this very file of a cart was stored before."""
+        return await self._ask(lambda book: studies.has_original(book, sha256))
+
+    async def known_study(self, new: NewStudy) -> str | None:
+        """Return as what a study is known already, in words; None: it is new."""
+        return await self._ask(lambda book: studies.known_as(book, new))
+
+    async def study(self, study: str) -> Content | None:
+        """Return what a study holds; None when it was purged or erased, or never was."""
+        return await self._ask(lambda book: studies.content_of(book, study))
 
     async def waiting(self, limit: int, after_order: int = 0) -> list[OutboxRow]:
         """Return rows that may be sent, in order: WAITING, and what they come after is filed.

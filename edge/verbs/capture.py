@@ -58,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
     if scheme_of(args.link) not in entry.links:
         known = ", ".join(sorted(entry.links))
         raise SettingsError(f"--link {args.link}: {args.driver} is reached by {known}")
+    if entry.leaves_files:
+        raise SettingsError(f"{args.driver} leaves files: copy one, it is its own recording")
     make_folder(args.out)
     clock = SystemClock()
     begin = clock.now()

@@ -1,6 +1,7 @@
 """A virtual instrument on a port of its own, which a hub opens as it would open a real one.
 
-`vitals-edge virtual nonin --path /tmp/oximeter` is then at the link serial:/tmp/oximeter.
+`vitals-edge virtual nonin --path /tmp/oximeter` is then at the link serial:/tmp/oximeter; an ECG
+cart leaves a recording in the folder of --path twice a minute.
 Ctrl-C or SIGTERM unplugs it.
 """
 
@@ -9,14 +10,18 @@ import asyncio
 import signal
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from drivers.errors import SettingsError
 from drivers.registry import Entry
 from drivers.transports.damage import Damage
+from drivers.virtual.ecg_cart import VirtualEcgCart, leave
 from drivers.virtual.pty_port import PtyPort
-from edge.clock import SystemClock
+from edge.clock import NS, SystemClock
 from edge.decoding import entry_named
+
+LOOK_S = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", metavar="NAME", help="the instrument, as vitals-edge instruments has it"
     )
-    parser.add_argument("--path", type=Path, metavar="LINK", help="make a symlink to the port here")
+    parser.add_argument(
+        "--path", type=Path, metavar="LINK", help="make a symlink to the port here; a cart's folder"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="which patient and course")
     parser.add_argument(
         "--flip", type=float, default=0.0, metavar="P", help="share of bytes with a bit turned over"
@@ -37,9 +44,38 @@ def run(args: argparse.Namespace) -> int:
     entry = entry_named(args.name)
     if entry.is_gatt:
         raise SettingsError(f"{args.name} is reached by Bluetooth LE, not through a port")
+    if entry.leaves_files:
+        if args.path is None or not args.path.is_dir():
+            raise SettingsError(f"{args.name} leaves files: name a folder with --path")
+        return asyncio.run(_leave_files(entry, args))
     if args.path is not None and args.path.exists() and not args.path.is_symlink():
         raise SettingsError(f"{args.path} is there and is not a link; name another path")
     return asyncio.run(_run(entry, args))
+
+
+async def _leave_files(entry: Entry, args: argparse.Namespace) -> int:
+    clock = SystemClock()
+    began = clock.now()
+    local = datetime.fromtimestamp(began.wall_ns // NS, UTC).replace(tzinfo=None)
+    cart = entry.simulator()(args.seed, started=local)
+    sys.stderr.write(f"{entry.title}: folder:{args.path.absolute()}\n")
+    running = asyncio.ensure_future(_recording(cart, args.path, clock, began.mono_ns))
+    _stop_on_signals(running)
+    with suppress(asyncio.CancelledError):
+        await running
+    return 0
+
+
+async def _recording(cart: VirtualEcgCart, folder: Path, clock: SystemClock, since: int) -> None:
+    while True:
+        await clock.sleep(LOOK_S)
+        for data in cart.due((clock.now().mono_ns - since) / NS):
+            leave(data, folder)
+
+
+def _stop_on_signals(running: asyncio.Future[None]) -> None:
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(stop, running.cancel)
 
 
 async def _run(entry: Entry, args: argparse.Namespace) -> int:
@@ -48,8 +84,7 @@ async def _run(entry: Entry, args: argparse.Namespace) -> int:
     with PtyPort(virtual, entry.line, link=args.path, damage=damage, seed=args.seed) as port:
         sys.stderr.write(f"{entry.title}: serial:{port.path}\n")
         running = asyncio.ensure_future(port.run(SystemClock()))
-        for stop in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(stop, running.cancel)
+        _stop_on_signals(running)
         with suppress(asyncio.CancelledError):
             await running
         if port.overrun:

@@ -41,7 +41,9 @@ HEAD = 2
 VIRTUAL_S = 10
 FOUND = 1
 FORMAT = "ecg-"  # before the name of a file format
-STREAMS = sorted(name for name, entry in REGISTRY.items() if not entry.is_gatt)
+STREAMS = sorted(
+    name for name, entry in REGISTRY.items() if not (entry.is_gatt or entry.leaves_files)
+)
 NAMES = STREAMS + [f"{FORMAT}{name}" for name in sorted(FORMATS)]
 
 

@@ -71,7 +71,7 @@ def test_a_case_lies_under_the_driver_it_is_for_and_says_whose_bytes_it_holds(fo
     assert all([case.device, case.licence, case.deidentified])
 
 
-@pytest.mark.parametrize("name", sorted(REGISTRY))
+@pytest.mark.parametrize("name", sorted(n for n, each in REGISTRY.items() if not each.leaves_files))
 def test_every_driver_has_a_case(name):
     assert [folder for folder in CASES if folder.parent.name == name]
 

@@ -27,7 +27,9 @@ from edge import cli
 from edge.capturing import RecordedLink, case_text, make_folder, save, scrubbed
 from edge.decoding import decode_lines
 
-NAMES = sorted(name for name, entry in REGISTRY.items() if not entry.is_gatt)
+NAMES = sorted(
+    name for name, entry in REGISTRY.items() if not (entry.is_gatt or entry.leaves_files)
+)
 
 
 class FastClock:

@@ -7,7 +7,7 @@ import pytest
 from drivers.errors import ReplayMismatch, SettingsError
 from drivers.model import (
     DeviceTime,
-    EcgRecording,
+    EcgFile,
     Flag,
     Instant,
     Kind,
@@ -74,11 +74,8 @@ def test_a_waveform_says_what_it_is_and_how_long():
     )
 
 
-def test_a_stored_ecg_is_a_waveform_of_its_leads_without_its_patient():
-    ecg = EcgRecording(("I", "II"), 500.0, np.zeros((2, 5000)), None, "00")
-    assert json_line(ecg) == (
-        '{"type":"waveform","signals":["I","II"],"fs":500.0,"n":5000,"unit":"uV"}'
-    )
+def test_a_carts_file_is_told_by_its_length():
+    assert json_line(EcgFile(b"SCPECG", AT)) == '{"type":"file","n":6}'
 
 
 def test_a_notice_and_skipped_bytes_are_a_line_each():

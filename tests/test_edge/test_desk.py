@@ -36,8 +36,8 @@ from edge.store import Store
 HUB = Hub("north", "room-3")
 START_NS = 1_767_600_000 * 10**9
 RUN = "run-1"
-ERIKA = Patient("Patient/p-17", ("Example, Erika", "1964-08-12"))
-SVEN = Patient("Patient/p-18", ("Lindqvist, Sven", "1958-07-01"))
+ERIKA = Patient("Patient/p-17", ("Example, Erika", "1964-08-12"), ("0017-4", "shared"))
+SVEN = Patient("Patient/p-18", ("Lindqvist, Sven", "1958-07-01"), ("0018-2", "shared"))
 PERSON = "Practitioner/5"
 KINDS = {
     PatientRequest: RequestKind.PATIENT,
@@ -50,9 +50,9 @@ REGISTER = {
             "reference": patient.reference,
             "name": patient.display[0],
             "birth_date": patient.display[1],
-            "identifiers": identifiers,
+            "identifiers": list(patient.identifiers),
         }
-        for patient, identifiers in ((ERIKA, ["0017-4", "shared"]), (SVEN, ["0018-2", "shared"]))
+        for patient in (ERIKA, SVEN)
     ],
     "operator": [{"reference": PERSON, "name": "R. Amsel", "badge": "B-5"}],
     "room": [{"site": "north", "hub": "room-3", "patients": [SVEN.reference, ERIKA.reference]}],
@@ -244,7 +244,7 @@ async def test_a_scan_proposes_a_patient_and_opens_nothing_until_a_person_compar
     association = await staffed.desk.confirm_patient(ERIKA.reference)
     assert staffed.association.id == association
     assert (staffed.association.verified, staffed.association.person) == (True, PERSON)
-    assert await staffed.patient() == Subject(ERIKA.reference, ERIKA.display)
+    assert await staffed.patient() == Subject(ERIKA.reference, ERIKA.display, ERIKA.identifiers)
 
 
 async def test_the_journal_does_not_name_the_patient(staffed):
@@ -347,7 +347,7 @@ async def test_an_offline_scan_holds_values_until_the_second_check(staffed):
     assert staffed.item(item).state is ItemState.HELD
     assert await staffed.desk.confirm_patient() == association
     assert staffed.item(item).state is ItemState.OFFERED
-    assert await staffed.patient() == Subject(ERIKA.reference, ERIKA.display)
+    assert await staffed.patient() == Subject(ERIKA.reference, ERIKA.display, ERIKA.identifiers)
 
 
 async def test_values_of_an_offline_visit_that_is_over_are_released_by_its_check(staffed):
@@ -435,7 +435,7 @@ async def test_a_validated_assignment_opens_by_itself_where_values_do(room):
     await room.start(confirm=Confirm.AUTO)
     assert await room.desk.assigned(room.command(), room.clock.now()) is None
     assert (room.association.id, room.association.person) == ("a-1", "Practitioner/6")
-    assert await room.patient() == Subject(ERIKA.reference, ERIKA.display)
+    assert await room.patient() == Subject(ERIKA.reference, ERIKA.display, ERIKA.identifiers)
 
 
 async def test_an_assignment_that_nobody_validated_is_compared_everywhere(room):

@@ -164,8 +164,10 @@ def test_the_bytes_of_an_event_are_those_that_old_journals_hold():
         b'"resolution_s":1.0,"age_s":0.5,"age_error_s":0.0,"offset_s":null},"sequence":17,"flags":['
         b'"alarm","body-movement"],"evidence":[["cuff","large"]],"kept":[3],"began":null},'
         b'"memory":"stamped","settle_s":60.0,"origin":"measured","method":"",'
-        b'"unchanged_until":null}'
+        b'"unchanged_until":null,"study":null}'
     )
+    older = encode(event).replace(b',"study":null', b"")  # schema 1 had no studies
+    assert decode(older, 1) == event
 
 
 def test_a_measurement_written_before_beginnings_were_known_is_read_without_one():

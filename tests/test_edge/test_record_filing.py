@@ -93,10 +93,8 @@ def test_a_correction_withdraws_the_values_and_keeps_them(filing):
 
 
 def test_a_correction_of_another_patients_result_is_rejected(filing):
-    correction = submission("correction")
-    of_another = tuple(replace(v, subject="Patient/p-18") for v in correction.contents.values)
     filing.file([submission("respiration-entered")])
-    filed = filing.file([submission("correction", values=of_another)])
+    filed = filing.file([submission("correction", subjects=frozenset({"Patient/p-18"}))])
     assert outcomes(filed) == [(Outcome.REJECTED, None)]
     assert not any(value.withdrawn for value in filing.values())
 

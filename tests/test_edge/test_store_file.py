@@ -94,7 +94,7 @@ async def test_another_programs_database_is_left_alone(tmp_path):
 
 async def test_a_file_of_newer_software_is_left_alone(path):
     other = sqlite3.connect(path)
-    other.execute("PRAGMA user_version = 2")
+    other.execute("PRAGMA user_version = 3")
     other.close()
     assert await refused(path, "written by newer software .*install that software again")
 
@@ -102,21 +102,21 @@ async def test_a_file_of_newer_software_is_left_alone(path):
 async def test_events_of_newer_software_are_left_alone(path):
     other = sqlite3.connect(path)
     with other:
-        other.execute("UPDATE segments SET schema = 2")
+        other.execute("UPDATE segments SET schema = 3")
     other.close()
-    assert await refused(path, "events of schema 2, .*install that software again")
+    assert await refused(path, "events of schema 3, .*install that software again")
 
 
 async def test_events_of_older_software_get_a_segment_of_their_own(path):
     other = sqlite3.connect(path)
     with other:
-        other.execute("UPDATE segments SET schema = 0")
+        other.execute("UPDATE segments SET schema = 1")
     other.close()
     await write(path, ["three"])
     other = sqlite3.connect(path)
     found = other.execute("SELECT schema, first, last FROM segments").fetchall()
     other.close()
-    assert found == [(0, 1, 2), (1, 3, None)]
+    assert found == [(1, 1, 2), (2, 3, None)]
     async with await Store.open(path, clock=ManualClock()) as store:
         assert (await store.verify()).checked == 3
 
