@@ -14,11 +14,13 @@ from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 from benchmarks.report import Report
+from edge.demo.bedside import Bedside
 from edge.demo.door import Door
+from edge.demo.instruments import instruments
 from edge.demo.processes import broker, until_there, verb
-from edge.demo.scene import hub_settings, instruments, plugged_in
+from edge.demo.scene import hub_settings
 
-ROOM = instruments(1, "healthy")
+ROOM = tuple(each for each in instruments(1, "healthy") if not each.is_gatt)
 WATCHED_S = 20.0
 SETTLE_S = 8.0
 TICKS = 100  # per second, what Linux reports CPU in
@@ -67,7 +69,8 @@ async def _hub(*, streaming: bool, analysis: bool) -> list[tuple[str, float, flo
         folder = Path(name)
         async with AsyncExitStack() as stack:
             port = await stack.enter_async_context(broker(folder))
-            text = hub_settings(folder, port, ROOM)
+            bedside = Bedside(folder, 1, ROOM)
+            text = hub_settings(folder / "hub", port, ROOM, bedside.link)
             if not streaming:
                 text = text.partition("[instruments.")[0]
             if not analysis:
@@ -75,7 +78,7 @@ async def _hub(*, streaming: bool, analysis: bool) -> list[tuple[str, float, flo
             settings = folder / "hub.toml"
             settings.write_text(text, "utf-8")
             if streaming:
-                plugs.enter_context(plugged_in(folder, 1, ROOM))
+                plugs.enter_context(bedside.plugged_in())
             hub = await stack.enter_async_context(verb("run", ("--config", str(settings)), folder))
             await until_there(folder / "hub" / "control.sock", hub, "run", folder)
             door = await Door.open(folder / "hub" / "control.sock")

@@ -39,7 +39,8 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `nibp` holds (second, systolic, diastolic, mean), rising; before the first the field is empty.
     With `patient_seed` or `scenario` the virtual patient is in the bed, and the rates, the
-    saturation and the waves are that patient's; so is the first pressure unless `nibp` is given,
+    saturation and the waves are that patient's; so is the first pressure unless `nibp` is given
+    (with `nibp_pulse_rate`, for the pulse that was counted then may be another's too),
     and those that the monitor's own cuff begins to measure at the seconds of `nibp_at_s`.
     """
 
@@ -47,6 +48,7 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spo2: Annotated[int, msgspec.Meta(ge=1, le=100)] = 98
     respiration_rate: Annotated[int, msgspec.Meta(ge=1, le=150)] = 14
     nibp: tuple[tuple[float, int, int, int], ...] | None = None
+    nibp_pulse_rate: int | None = None
     sensor_off: Span = _NEVER
     apnea: Span = _NEVER
     lead_off: Span = _NEVER
@@ -181,9 +183,10 @@ class PatientInBed:
 
     def _pressures(self) -> list[tuple[float, Pressure]]:
         """Return what the monitor shows and since when, its pulse rate as of the measurement."""
-        shown = [
-            (at_s, (systolic, diastolic, mean, round(self._patient.state(at_s).pulse_rate)))
-            for at_s, systolic, diastolic, mean in self._scene.nibp or ()
+        given = self._scene.nibp_pulse_rate
+        shown: list[tuple[float, Pressure]] = [
+            (at_s, (high, low, mean, given or round(self._patient.state(at_s).pulse_rate)))
+            for at_s, high, low, mean in self._scene.nibp or ()
         ]
         if self._scene.nibp is None:
             first = self._patient.state(0.0)

@@ -16,6 +16,7 @@ from drivers.protocols.maibobo import (
 from drivers.virtual.course import Ticks
 
 MEASURES_S = 20
+PUMPS_S = 5
 _TOP_MMHG = 180
 
 
@@ -66,7 +67,7 @@ class VirtualMaibobo:
         frames: list[Frame] = []
         for made in self._scene.made:
             if made.at_s - MEASURES_S < at_s < made.at_s:
-                pressure = _TOP_MMHG * (made.at_s - at_s) // MEASURES_S
+                pressure = _in_cuff(at_s - made.at_s + MEASURES_S)
                 frames.append(Frame(CUFF_PRESSURE, pressure.to_bytes(2, "big")))
             elif at_s == made.at_s:
                 frames.append(self._end(made))
@@ -79,3 +80,10 @@ class VirtualMaibobo:
         clock = bytes((1, at.year - 2000, at.month, at.day, at.hour, at.minute, at.second))
         numbers = (made.systolic, made.diastolic, made.pulse + self._seed % 4)
         return Frame(RESULT, clock + b"".join(number.to_bytes(2, "big") for number in numbers))
+
+
+def _in_cuff(since_s: int) -> int:
+    """Return the pressure so many seconds after the pump began."""
+    if since_s < PUMPS_S:
+        return _TOP_MMHG * since_s // PUMPS_S
+    return _TOP_MMHG * (MEASURES_S - since_s) // (MEASURES_S - PUMPS_S)

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -89,8 +89,19 @@ async def program_running(
 
 async def until_there(path: Path, process: Process, name: str, folder: Path) -> None:
     """Wait until a program has made its socket or file."""
+    await _until(lambda: _is_there(path), process, name, folder)
+
+
+async def until_said(message: str, process: Process, name: str, folder: Path) -> None:
+    """Wait until one of our own programs has logged a message."""
+    log = folder / f"{name}.log"
+    words = f'"message": "{message}"'
+    await _until(lambda: words in log.read_text("utf-8", "replace"), process, name, folder)
+
+
+async def _until(holds: Callable[[], bool], process: Process, name: str, folder: Path) -> None:
     for _ in range(round(READY_S / POLL_S)):
-        if _is_there(path):
+        if holds():
             return
         if process.returncode is not None:
             break

@@ -1,34 +1,49 @@
-"""The room of the demonstration: invented people and virtual instruments."""
+"""The people of the demonstration, all invented, and the settings of its hub."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from drivers.registry import REGISTRY
-from drivers.virtual.pty_port import PtyPort, on_a_thread
-from edge.clock import SystemClock
+from edge.demo.instruments import Instrument
 
 SITE = "demo"
 HUB = "room-1"
 BADGE = "B-5"
-WRISTBAND = "0017-4"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A patient: who, and which virtual body, counted from that of the first."""
+
+    reference: str
+    name: str
+    birth_date: str
+    wristband: str
+    body: int
+
+
+FIRST = Person("Patient/demo-17", "Ida Example", "1961-02-28", "0017-4", 0)
+SECOND = Person("Patient/demo-18", "Ivo Example", "1984-11-05", "0018-2", 1)
+PEOPLE = (FIRST, SECOND)
+WRISTBAND = FIRST.wristband
+
+
+def _patients() -> str:
+    return "\n".join(
+        f"""\
+[[patient]]
+reference = "{person.reference}"
+name = "{person.name}"
+birth_date = "{person.birth_date}"
+identifiers = ["{person.wristband}"]
+"""
+        for person in PEOPLE
+    )
+
 
 REGISTER = f"""\
-[[patient]]
-reference = "Patient/demo-17"
-name = "Ida Example"
-birth_date = "1961-02-28"
-identifiers = ["{WRISTBAND}"]
-
-[[patient]]
-reference = "Patient/demo-18"
-name = "Ivo Example"
-birth_date = "1984-11-05"
-identifiers = ["0018-2"]
-
+{_patients()}
 [[operator]]
 reference = "Practitioner/demo-5"
 name = "Mira Example, medical assistant"
@@ -37,51 +52,19 @@ badge = "{BADGE}"
 [[room]]
 site = "{SITE}"
 hub = "{HUB}"
-patients = ["Patient/demo-17", "Patient/demo-18"]
+patients = {json.dumps([person.reference for person in PEOPLE])}
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Instrument:
-    """A virtual instrument of the room, with its settings at the hub."""
-
-    name: str
-    driver: str
-    virtual: Mapping[str, Any] = field(default_factory=dict)
-    allow: tuple[str, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-STRANGER_S = 0  # the pressure that the monitor still shows when the demonstration begins
-STRANGER = (151, 93, 112)
-CUFF_AT_S = 5  # when the monitor's cuff begins to measure the patient
-
-
-def instruments(seed: int, scenario: str) -> tuple[Instrument, ...]:
-    """Return the room's instruments, all of them on one virtual patient."""
-    patient = {"patient_seed": seed, "scenario": scenario}
-    last_one = [[STRANGER_S, *STRANGER]]
-    monitor = {**patient, "nibp": last_one, "nibp_at_s": [CUFF_AT_S]}
-    oximeter = {**patient, "model": "3150", "data_format": 7}
-    return (
-        Instrument("monitor", "ivy-450c", virtual=monitor),
-        Instrument(
-            "oximeter",
-            "nonin",
-            virtual=oximeter,
-            allow=("identify", "select-format"),
-            options={"format": 7},
-        ),
-    )
-
-
-def hub_settings(folder: Path, port: int, room: Sequence[Instrument]) -> str:
-    """Return the hub's settings file."""
+def hub_settings(
+    state: Path, port: int, room: Sequence[Instrument], link: Callable[[Instrument], str]
+) -> str:
+    """Return the hub's settings file; `link` tells by what address an instrument is reached."""
     lines = [
         "[hub]",
         f"site = {json.dumps(SITE)}",
         f"name = {json.dumps(HUB)}",
-        f"state_dir = {json.dumps(str(folder / 'hub'))}",
+        f"state_dir = {json.dumps(str(state))}",
         'space = "demo"',
         "[broker]",
         f"port = {port}",
@@ -96,29 +79,9 @@ def hub_settings(folder: Path, port: int, room: Sequence[Instrument]) -> str:
         lines += [
             f"[instruments.{each.name}]",
             f"driver = {json.dumps(each.driver)}",
-            f"link = {json.dumps(f'serial:{port_of(folder, each)}')}",
+            f"link = {json.dumps(link(each))}",
             f"allow = {json.dumps(list(each.allow))}",
             f"[instruments.{each.name}.options]",
             *(f"{key} = {json.dumps(value)}" for key, value in each.options.items()),
         ]
     return "\n".join(lines) + "\n"
-
-
-def port_of(folder: Path, instrument: Instrument) -> Path:
-    """Return the port an instrument is plugged into."""
-    return folder / f"port-{instrument.name}"
-
-
-@contextmanager
-def plugged_in(folder: Path, seed: int, room: Sequence[Instrument]) -> Iterator[None]:
-    """Run the virtual instruments on pseudo-terminals."""
-    clock = SystemClock(assume_trusted=True)
-    with ExitStack() as stack:
-        for number, each in enumerate(room):
-            entry = REGISTRY[each.driver]
-            virtual = entry.simulator()(seed + number, **each.virtual)
-            port = stack.enter_context(
-                PtyPort(virtual, entry.line, link=port_of(folder, each), seed=seed)
-            )
-            stack.enter_context(on_a_thread(port, clock))
-        yield

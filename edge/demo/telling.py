@@ -1,4 +1,8 @@
-"""How the visit is told in a terminal: plain lines, a little colour only where a person looks."""
+"""How the visit is told in a terminal: plain lines, a little colour only where a person looks.
+
+Piped, or with NO_COLOR, it is the same text without colour. What is only of the moment is a line
+that is written over, and only on a terminal.
+"""
 
 import os
 import sys
@@ -15,6 +19,7 @@ BOLD, DIM, GREEN, YELLOW, RED, END = (
     "\x1b[31m",
     "\x1b[0m",
 )
+OVER = "\r\x1b[K"  # to the begin of the line, and clear it
 NAMES = {
     "spo2": "SpO2",
     "pulse-rate": "pulse",
@@ -25,8 +30,20 @@ NAMES = {
     "mean-pressure": "mean",
     "perfusion-index": "perfusion index",
     "body-temperature": "temperature",
+    "bmi": "BMI",
+    "body-fat": "body fat",
 }
-UNITS = {"mm[Hg]": "mmHg", "Cel": "°C", "[degF]": "°F"}
+UNITS = {
+    "mm[Hg]": "mmHg",
+    "Cel": "°C",
+    "[degF]": "°F",
+    "kg/m2": "kg/m²",
+    "[lb_av]": "lb",
+    "deg": "°",
+}
+WHO_WIDTH = 14
+INDENT = 16 + WHO_WIDTH
+SENTENCE_WIDTH = 100
 
 
 class Teller:
@@ -34,7 +51,9 @@ class Teller:
 
     def __init__(self, out: TextIO = sys.stdout) -> None:
         self._out = out
-        self._colour = out.isatty() and "NO_COLOR" not in os.environ
+        self._is_terminal = out.isatty() and os.environ.get("TERM") != "dumb"
+        self._colour = self._is_terminal and not os.environ.get("NO_COLOR")
+        self._passing = False
 
     def title(self, text: str) -> None:
         """Begin a part."""
@@ -43,21 +62,33 @@ class Teller:
 
     def line(self, text: str, style: str = "") -> None:
         """Write a line."""
-        styled = f"{style}{text}{END}" if style and self._colour else text
-        self._out.write(styled + "\n")
-        self._out.flush()
+        self._write(self._styled(text, style) + "\n")
 
     def good(self, text: str) -> None:
         """Say that something went as it should."""
-        self.line(f"  ✓ {text}", GREEN)
+        self._marked("✓", GREEN, text)
 
     def note(self, text: str) -> None:
         """Say something worth a look."""
-        self.line(f"  ! {text}", YELLOW)
+        self._marked("!", YELLOW, text)
 
     def bad(self, text: str) -> None:
         """Say that something went wrong."""
-        self.line(f"  ✗ {text}", RED)
+        self._marked("✗", RED, text)
+
+    def hand(self, text: str) -> None:
+        """Say what somebody does."""
+        self._marked("·", DIM, text)
+
+    def more(self, text: str) -> None:
+        """Go on about what was said last."""
+        self.line(f"{'':{INDENT}}{text}")
+
+    def passing(self, text: str) -> None:
+        """Show what is so for the moment, on a terminal only."""
+        if self._is_terminal:
+            self._write(self._styled(f"  {text}"[:SENTENCE_WIDTH], DIM))
+            self._passing = True
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Write a table whose columns are as wide as they need to be."""
@@ -66,6 +97,18 @@ class Teller:
         for number, row in enumerate(all_rows):
             cells = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             self.line(f"  {cells.rstrip()}", DIM if number == 0 else "")
+
+    def _marked(self, mark: str, style: str, text: str) -> None:
+        self._write(f"  {self._styled(mark, style)} {text}\n")
+
+    def _styled(self, text: str, style: str) -> str:
+        return f"{style}{text}{END}" if style and text and self._colour else text
+
+    def _write(self, text: str) -> None:
+        over = OVER if self._passing else ""
+        self._passing = False
+        self._out.write(over + text)
+        self._out.flush()
 
 
 def spoken(readings: Iterable[ReadingView]) -> str:
@@ -83,12 +126,17 @@ def spoken(readings: Iterable[ReadingView]) -> str:
     return ", ".join(parts)
 
 
+def line_of(at: str, who: str, text: str) -> str:
+    """Return one thing that happened: the time of day, what or who, and what there is to say."""
+    return f"{at[11:19]}  {who:<{WHO_WIDTH}}  {text}"
+
+
 def value_line(value: ValueView) -> str:
-    """Return one value of the room: what, when, from what, how far it got."""
-    who = "derived from its ECG" if value.origin == "derived" else "measured"
+    """Return one value of the room: when, from what, what, and by whom where not measured."""
+    made = {"derived": ", derived from its ECG", "entered": ", entered"}.get(value.origin, "")
     clock = "" if value.clock_trusted else " (clock not synchronised)"
-    at = value.taken[11:19]
-    return f"{spoken(value.readings)} | {at}{clock} | {value.instrument}, {who}"
+    who = "by hand" if value.instrument == "by-hand" else value.instrument
+    return line_of(value.taken, who, f"{spoken(value.readings)}{made}{clock}")
 
 
 def live_line(view: RoomView) -> str:
@@ -98,6 +146,18 @@ def live_line(view: RoomView) -> str:
         for each in view.live
         if any(reading.value is not None for reading in each.readings)
     )
+
+
+def passing_line(view: RoomView, seconds: float) -> str:
+    """Return what is so for the moment: how long it goes on, and saturation and rates now."""
+    wanted = ("spo2", "pulse-rate", "heart-rate")
+    now = [
+        f"{NAMES[reading.metric]} {_with_unit(reading)}"
+        for each in view.live
+        for reading in each.readings
+        if reading.metric in wanted and reading.value is not None and each.origin == "measured"
+    ]
+    return f"{seconds:4.0f} s   {' · '.join(dict.fromkeys(now))}"
 
 
 def _shown(reading: ReadingView) -> str:

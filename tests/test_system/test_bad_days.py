@@ -15,7 +15,7 @@ from drivers.virtual.pty_port import PtyPort, on_a_thread
 from edge.clock import ManualClock, SystemClock
 from edge.demo.door import Door, of_kind
 from edge.demo.processes import verb
-from edge.demo.visit import held_values
+from edge.demo.reading_back import held_values
 from edge.store import FILE_NAME, Store, StoreFull
 
 pytestmark = pytest.mark.system

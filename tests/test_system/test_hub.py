@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 import paho.mqtt.client as paho
 import pytest
 
+from edge.demo.bedside import Bedside
+from edge.demo.instruments import instruments
 from edge.demo.processes import until_there, verb
-from edge.demo.scene import hub_settings, instruments, plugged_in
+from edge.demo.scene import hub_settings
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
-ROOM = instruments(1, "healthy")
+ROOM = tuple(each for each in instruments(1, "healthy") if not each.is_gatt)
 BASE = "exam/v1/demo/room-1/"
 PATIENCE_S = 40
 
@@ -49,7 +51,8 @@ class Listener:
 @asynccontextmanager
 async def hub_running(folder, port):
     settings = folder / "hub.toml"
-    settings.write_text(hub_settings(folder, port, ROOM))
+    link = Bedside(folder, 1, ROOM).link
+    settings.write_text(hub_settings(folder / "hub", port, ROOM, link))
     async with verb("run", ("--config", str(settings)), folder) as process:
         await until_there(folder / "hub" / "control.sock", process, "run", folder)
         yield process
@@ -65,7 +68,7 @@ def listener(mosquitto):
 async def test_a_hub_announces_itself_its_instruments_and_what_they_say(
     tmp_path, mosquitto, listener
 ):
-    with plugged_in(tmp_path, 1, ROOM):
+    with Bedside(tmp_path, 1, ROOM).plugged_in():
         async with hub_running(tmp_path, mosquitto.port):
             birth = await listener.until("status", lambda status: status["state"] == "online")
             for device in ("monitor", "oximeter"):
@@ -81,7 +84,7 @@ async def test_a_hub_announces_itself_its_instruments_and_what_they_say(
 
 
 async def test_with_nobody_identified_nothing_is_sent_as_a_result(tmp_path, mosquitto, listener):
-    with plugged_in(tmp_path, 1, ROOM):
+    with Bedside(tmp_path, 1, ROOM).plugged_in():
         async with hub_running(tmp_path, mosquitto.port):
             await listener.until("live/oximeter/spo2", lambda live: "value" in live)
             await listener.until("live/monitor/spo2", lambda live: "value" in live)
@@ -93,7 +96,7 @@ async def test_an_instrument_that_is_unplugged_is_said_to_be_absent_and_comes_ba
 ):
     async with hub_running(tmp_path, mosquitto.port):
         await listener.until("device/monitor/status", lambda status: status["state"] == "absent")
-        with plugged_in(tmp_path, 1, ROOM):
+        with Bedside(tmp_path, 1, ROOM).plugged_in():
             await listener.until(
                 "device/monitor/status", lambda status: status["state"] == "present"
             )

@@ -1,0 +1,107 @@
+"""The virtual instruments as hands move them: plugged in, switched on, started, put on somebody."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from drivers.virtual.instrument import VirtualInstrument
+from drivers.virtual.patient import Patient
+from drivers.virtual.pty_port import PtyPort, on_a_thread
+from edge.clock import NS, Clock, SystemClock
+from edge.demo.air import PlayedAir
+from edge.demo.instruments import Instrument
+
+JUST_BEFORE_S = 0.2  # an instrument that shows itself each second shows how it began
+
+
+class Handed:
+    """A virtual instrument that can be put on another patient while it goes on."""
+
+    def __init__(self, on: VirtualInstrument) -> None:
+        self._on = on
+        self._elapsed_s = 0.0
+
+    def due(self, elapsed_s: float) -> bytes:
+        """Return what it has sent."""
+        self._elapsed_s = elapsed_s
+        return self._on.due(elapsed_s)
+
+    def hear(self, data: bytes) -> bytes:
+        """Take what the host wrote."""
+        return self._on.hear(data)
+
+    def put_on(self, other: VirtualInstrument) -> None:
+        """Go on as the instrument on somebody else, from now."""
+        other.due(self._elapsed_s)
+        self._on = other
+
+
+class Bedside:
+    """All that stands around the patient; the seconds count from when it was set up."""
+
+    def __init__(
+        self, folder: Path, seed: int, room: Sequence[Instrument], clock: Clock | None = None
+    ) -> None:
+        self.room = tuple(room)
+        self._folder = folder
+        self._seed = seed
+        self._clock = clock or SystemClock(assume_trusted=True)
+        self._begin_ns = self._clock.now().mono_ns
+        self._air = PlayedAir(folder, self._begin_ns, seed)
+        self._handed: dict[str, Handed] = {}
+        self._on: set[str] = set()
+
+    def link(self, instrument: Instrument) -> str:
+        """Return the address of an instrument in the hub's settings."""
+        if instrument.is_gatt:
+            return self._air.link(instrument)
+        return f"serial:{self._folder / f'port-{instrument.name}'}"
+
+    @contextmanager
+    def plugged_in(self) -> Iterator[None]:
+        """Run what is on a serial line, on pseudo-terminals."""
+        with ExitStack() as stack:
+            for number, each in enumerate(self.room):
+                if each.is_gatt:
+                    continue
+                factory = each.entry.simulator()
+                handed = Handed(factory(self._seed + number, **each.virtual))
+                self._handed[each.name] = handed
+                where = self._folder / f"port-{each.name}"
+                port = stack.enter_context(
+                    PtyPort(handed, each.entry.line, link=where, seed=self._seed)
+                )
+                stack.enter_context(on_a_thread(port, self._clock))
+            yield
+
+    def switch_on(self) -> tuple[Instrument, ...]:
+        """Bring the Bluetooth instruments within reach; those that were not."""
+        new = tuple(each for each in self.room if each.is_gatt and each.name not in self._on)
+        for each in new:
+            self._air.switch_on(each)
+            self._on.add(each.name)
+        return new
+
+    def start(self, instrument: Instrument, body: int) -> None:
+        """Start a measurement on a patient, just before a whole second."""
+        begin_s = math.floor(self.elapsed_s + JUST_BEFORE_S) + 1 - JUST_BEFORE_S
+        who = instrument.virtual.get("patient_seed")
+        self._air.start(instrument.name, begin_s, None if who is None else who + body)
+
+    def put_on(self, body: int) -> None:
+        """Take the instruments that stay on a patient off one and put them on another."""
+        for number, each in enumerate(self.room):
+            who = each.virtual.get("patient_seed")
+            if each.name in self._handed and who is not None:
+                scene = {**each.virtual, "patient_seed": who + body}
+                self._handed[each.name].put_on(each.entry.simulator()(self._seed + number, **scene))
+
+    def breaths(self, seed: int, scenario: str) -> float:
+        """Return what somebody who counts a patient's breaths now finds, per minute."""
+        return Patient(seed, scenario).state(self.elapsed_s).respiration_rate
+
+    @property
+    def elapsed_s(self) -> float:
+        """How long it has been set up."""
+        return (self._clock.now().mono_ns - self._begin_ns) / NS
