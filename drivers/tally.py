@@ -28,7 +28,7 @@ class _File:
 class Tally:
     """Counts of one link, from a fresh decoder on; `Tally.of(entry)` makes one.
 
-    `lost` is what was skipped since the last frame.
+    `lost` is what was skipped since the last frame, `head` before the first.
     """
 
     feed: Callable[[bytes, str | None], Any]
@@ -41,6 +41,8 @@ class Tally:
     broken: int = 0
     missing: int = 0
     lost: int = 0
+    head: int = 0
+    longest: int = 0
     values: Counter[int] = field(default_factory=Counter)
     recent: bytes = b""
     _last: Frame | None = None
@@ -68,9 +70,17 @@ class Tally:
         decided = self.framed + self.skipped
         return self.framed / decided if decided else 0.0
 
+    @property
+    def fit(self) -> float:
+        """Return the share of frames after the end of one that had begun before, 0 to 1."""
+        begun_before = min(self.head, self.longest)
+        decided = self.framed + self.skipped - begun_before
+        return self.framed / decided if decided else 0.0
+
     def restart(self) -> None:
         """Count anew, in the middle of the stream."""
         self.heard = self.frames = self.framed = self.skipped = self.broken = self.missing = 0
+        self.head = 0
         self.values.clear()
 
     def hear(self, data: bytes, channel: str | None = None) -> int:
@@ -90,6 +100,8 @@ class Tally:
     def _skip(self, data: bytes) -> None:
         self.skipped += len(data)
         self.lost += len(data)
+        if not self.longest:
+            self.head += len(data)
         if self.broken_in is not None:
             self.broken += self.broken_in(data)
 
@@ -97,6 +109,7 @@ class Tally:
         self.frames += 1
         self.lost = 0
         self.framed += len(frame.raw)
+        self.longest = max(self.longest, len(frame.raw))
         if self.missing_between is not None:
             if self._last is not None:
                 self.missing += self.missing_between(self._last, frame)

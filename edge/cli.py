@@ -24,6 +24,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "replay": "recorded cases through the whole hub, compared with what is expected",
         "capture": "record a live instrument into a case that can be decoded again",
         "ecg": "an ECG file: what it holds, or the same in another format",
+        "detect": "find out which instrument is at which serial port",
         "instruments": "the table of supported instruments",
         "pair": "Bluetooth instruments: list, find, pair, remove",
         "virtual": "a virtual instrument on a port of its own, for trying things out",

@@ -12,8 +12,7 @@ anything else                                            wrong baud or parity, o
 
 from collections.abc import Mapping
 
-from drivers.model import Skipped
-from drivers.registry import REGISTRY, Entry
+from drivers.registry import REGISTRY, Entry, LinkKind
 from drivers.tally import Tally
 
 NOISE_BYTES = 64  # fewer say nothing: an adapter spits some out when it is plugged in
@@ -26,14 +25,20 @@ NEIGHBOURS = (0x10, 0x12, 0x14, 0x15)
 DETECT = "`vitals-edge detect` tries them all"
 
 
-def why_nothing(name: str, tally: Tally, errors: Mapping[str, int]) -> str:
-    """Return why none of what was heard is a frame of driver `name`; `errors` are the port's."""
+def why_nothing(name: str | None, tally: Tally, errors: Mapping[str, int]) -> str:
+    """Return why nothing that was heard is a frame of driver `name`, or of any driver.
+
+    `errors` are those that the port itself counted.
+    """
     sample = tally.recent
     others = fitting(sample, but=name)
-    if others:
+    if others and name is not None:
         return f"this is {' or '.join(others)}, not {name}; correct the driver or the cable"
-    if max(sample, default=0) >= 0x80 and _share(REGISTRY[name], _seven(sample)) >= FITS:
-        return "it sends seven data bits and parity: set the instrument, or `line`, to match"
+    if max(sample, default=0) >= 0x80 and (seven := fitting(_seven(sample))):
+        return (
+            f"it sends seven data bits and parity, as {' or '.join(seven)} may: set the "
+            "instrument, or `line`, to match"
+        )
     if told := _told_by_port(errors):
         return f"the port counts {told}: wrong baud or parity; {DETECT}"
     if _is_text(sample):
@@ -69,25 +74,15 @@ def fitting(sample: bytes, *, but: str | None = None) -> list[str]:
     return [
         name
         for name, entry in sorted(REGISTRY.items())
-        if name != but
-        and not (entry.is_gatt or entry.leaves_files)
-        and _share(entry, sample) >= FITS
+        if name != but and LinkKind.SERIAL in entry.links and _share(entry, sample) >= FITS
     ]
 
 
 def _share(entry: Entry, sample: bytes) -> float:
-    """Return the share of frames between the first and the end of what is decided."""
-    items = list(entry.decoder().feed(sample))
-    begun = next((n for n, item in enumerate(items) if not isinstance(item, Skipped)), len(items))
-    inside = items[begun:]
-    frames = [item for item in inside if not isinstance(item, Skipped)]
-    if len(frames) < ALIEN_FRAMES:
-        return 0.0
-    framed = sum(len(frame.raw) for frame in frames)
-    skipped = sum(len(item.data) for item in inside if isinstance(item, Skipped))
-    before = sum(len(item.data) for item in items[:begun] if isinstance(item, Skipped))
-    longest = max(len(frame.raw) for frame in frames)
-    return framed / (framed + skipped + max(0, before - longest))
+    """Return how much of a sample is frames, but for what was cut off at its two ends."""
+    tally = Tally.of(entry)
+    tally.hear(sample)
+    return tally.fit if tally.frames >= ALIEN_FRAMES else 0.0
 
 
 def _seven(sample: bytes) -> bytes:

@@ -2,27 +2,35 @@
 
 A pty has no speed, no parity and an end: it takes 20,480 bytes and then none, where a UART would
 lose them. So the bytes are let go at wire rate, damaged here if that is asked for, never waited
-for, and what a full pty refuses is counted as overrun.
+for, and what a full pty refuses is counted as overrun. A pty remembers the baud that somebody set,
+though, so one that `minds_baud` sends what a port of that speed would have heard.
 """
 
 import asyncio
 import os
+import termios
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
 from typing import Self
 
 from drivers.contract import Clock, SerialLine
-from drivers.transports.damage import NONE, Damage, Damager
+from drivers.transports.damage import NONE, Damage, Damager, as_heard
 from drivers.virtual.instrument import VirtualInstrument
 from drivers.virtual.wire import Wire
 
 NS = 1_000_000_000
 TICK_S = 0.01
 READ_BYTES = 4096
+BAUDS = {
+    getattr(termios, name): int(name[1:])
+    for name in dir(termios)
+    if name[:1] == "B" and name[1:].isdigit()
+}
 
 
 class PtyPort:
@@ -39,8 +47,11 @@ class PtyPort:
         link: Path | None = None,
         damage: Damage = NONE,
         seed: int = 0,
+        minds_baud: bool = False,
     ) -> None:
         self._virtual = virtual
+        self._line = line
+        self._minds_baud = minds_baud
         self._wire = Wire(line)
         self._damager = Damager(damage, seed)
         self._link = link
@@ -91,7 +102,13 @@ class PtyPort:
         heard = self._heard()
         if heard:
             self._wire.put(self._virtual.hear(heard), elapsed_s)
-        self._send(self._damager.through(self._wire.take(elapsed_s)))
+        self._send(self._damager.through(self._at_their_baud(self._wire.take(elapsed_s))))
+
+    def _at_their_baud(self, data: bytes) -> bytes:
+        baud = BAUDS.get(termios.tcgetattr(self._slave)[5])
+        if not (self._minds_baud and data and baud) or baud == self._line.baud:
+            return data
+        return as_heard(data, self._line, replace(self._line, baud=baud))
 
     def _heard(self) -> bytes:
         try:

@@ -101,7 +101,7 @@ def test_a_stream_that_never_began_says_what_to_switch_on():
 @pytest.mark.parametrize("name", ["ivy-450c", "masimo-ascii1", "nonin", "nonin-ascii"])
 def test_a_wrong_baud_is_not_understood_and_says_how_to_find_the_right_one(name, set_to):
     entry = REGISTRY[name]
-    garbage = [as_heard(second, entry.line, set_to) for second in spoken(name)]
+    garbage = [as_heard(second, entry.line, set_to) for second in spoken(name, 12)]
     state, reason = Watched(name).hear(*garbage).seen
     assert state is LinkState.WRONG
     assert "wrong baud or parity" in reason
@@ -109,7 +109,7 @@ def test_a_wrong_baud_is_not_understood_and_says_how_to_find_the_right_one(name,
 
 
 def test_what_the_port_itself_counted_is_told():
-    garbage = [as_heard(s, SerialLine(9600), SerialLine(19200)) for s in spoken("ivy-450c")]
+    garbage = [as_heard(s, SerialLine(9600), SerialLine(19200)) for s in spoken("ivy-450c", 8)]
     _, reason = Watched("ivy-450c", framing=12, parity=0).hear(*garbage).seen
     assert "the port counts 12 framing errors" in reason
 
@@ -118,7 +118,7 @@ def test_what_the_port_itself_counted_is_told():
 @pytest.mark.parametrize("name", ["masimo-ascii1", "nellcor", "nonin-ascii"])
 def test_seven_bits_and_parity_are_told_from_the_bytes(name, parity):
     seven = SerialLine(9600, 7, parity)
-    heard = [as_heard(second, seven, SerialLine(9600)) for second in spoken(name)]
+    heard = [as_heard(second, seven, SerialLine(9600)) for second in spoken(name, 20)]
     state, reason = Watched(name).hear(*heard).seen
     assert state is LinkState.WRONG
     assert "seven data bits and parity" in reason
