@@ -99,7 +99,8 @@ async def assembled(settings: Settings) -> AsyncIterator[Service]:
         radio = _bluetooth(settings, checked, here, chronicle)
         if radio is not None:
             checked = radio.reaching(checked)
-        desk = Desk(chronicle, here, partial(_ask, publisher), store.subject, site.run)
+        ask = partial(_ask, publisher)
+        desk = Desk(chronicle, here, ask, store.subject, site.run, store.study)
         post.desk, post.publisher = desk, publisher
         chronicle.listeners.append(post.report)
         reader = _reader(settings, desk, here)

@@ -79,10 +79,17 @@ class EndVisit(_Act, frozen=True, tag="end-visit"):
     """The patient leaves."""
 
 
-class Take(_Act, frozen=True, tag="take"):
-    """A held or quarantined value is this patient's."""
+class Compare(_Act, frozen=True, tag="compare"):
+    """Return whom the file of an ECG names, to be compared with who is in the room."""
 
     item: int
+
+
+class Take(_Act, frozen=True, tag="take"):
+    """A held or quarantined value is this patient's, `despite` a file that names another."""
+
+    item: int
+    despite: bool = False
 
 
 class TakeNow(_Act, frozen=True, tag="take-now"):
@@ -159,6 +166,7 @@ Act: TypeAlias = (
     | Choose
     | CheckUnverified
     | EndVisit
+    | Compare
     | Take
     | TakeNow
     | Enter
@@ -305,7 +313,8 @@ class Control:
             Choose: lambda act: desk.choose(act.reference),
             CheckUnverified: lambda _: desk.check_unverified(),
             EndVisit: lambda _: desk.close(),
-            Take: lambda act: desk.take(act.item),
+            Compare: lambda act: desk.compare(act.item),
+            Take: lambda act: desk.take(act.item, despite=act.despite),
             TakeNow: self._take_now,
             Enter: lambda act: desk.enter(act.kind, act.value, act.unit, act.seconds, act.method),
             MeasureNow: self._measure_now,

@@ -46,12 +46,14 @@ from edge.events import (
     Taken,
     WrongPatient,
 )
-from edge.observation import Association, Method, Moment, Subject
+from edge.observation import Association, Compared, Method, Moment, Subject
 from edge.room.state import Item, ItemState
 from edge.store.outbox import Move, RowState
+from edge.study import Content, compared
 
 Ask = Callable[[Request], Awaitable[Reply]]
 WhoIs = Callable[[str], Awaitable[Subject | None]]
+WhatIsIn = Callable[[str], Awaitable[Content | None]]
 
 
 class Refused(Exception):  # noqa: N818 - what a person is told, not a fault
@@ -75,11 +77,26 @@ class Candidate(Struct, frozen=True):
     association: str | None = None
 
 
+class FilePatient(Struct, frozen=True):
+    """Whom a cart's file names, as somebody typed it there, and when it was recorded."""
+
+    number: str | None
+    name: str | None
+    birth_date: str | None
+    acquired: str | None
+
+
 class Desk:
     """The acts of the people in one room."""
 
     def __init__(
-        self, chronicle: Chronicle, clock: Clock, ask: Ask, who_is: WhoIs, run: str
+        self,
+        chronicle: Chronicle,
+        clock: Clock,
+        ask: Ask,
+        who_is: WhoIs,
+        run: str,
+        content: WhatIsIn | None = None,
     ) -> None:
         self.operator: Operator | None = None
         self.candidate: Candidate | None = None
@@ -88,6 +105,7 @@ class Desk:
         self._ask = ask
         self._run = run
         self._who_is = who_is
+        self._content = content
         self._turn = 0  # an answer to an earlier question than the latest is nobody's any more
 
     # ---- who is acting
@@ -244,33 +262,60 @@ class Desk:
         (recorded,) = await self._chronicle.record(event)
         return recorded.sequence
 
-    async def take(self, item: int) -> None:
-        """Say that a held or quarantined value is this patient's, after comparing the display."""
+    async def compare(self, item: int) -> FilePatient:
+        """Return whom a cart's file names, for a person to compare with who is in the room."""
+        self._person()
+        study = self._item(item).event.study
+        content = await self._what_is_in(study.study) if study else None
+        if content is None:
+            raise Refused(f"value {item} is of no file that is here: there is nothing to compare")
+        number, name, birth_date, _ = content.said.patient
+        return FilePatient(number, name, birth_date, content.said.acquired)
+
+    async def take(self, item: int, *, despite: bool = False) -> None:
+        """Say that a held or quarantined value is this patient's, after comparing the display.
+
+        Of an ECG study all parts are taken. Where its file contradicts the patient in the room, a
+        person must say that they compared both: `despite`.
+        """
         person, association = self._person(), self._verified()
-        self._item(item, ItemState.HELD, ItemState.QUARANTINED)
+        taken = self._item(item, ItemState.HELD, ItemState.QUARANTINED)
+        if not despite and await self._contradicts(taken, association):
+            raise Refused(
+                "the file names another patient than the one in the room: compare both, and take "
+                "it despite that only if the file is wrong"
+            )
+        at, whole = self._now(), self._whole(taken, ItemState.HELD, ItemState.QUARANTINED)
         await self._chronicle.record(
-            Taken(at=self._now(), item=item, association=association.id, person=person)
+            *(
+                Taken(at=at, item=each.sequence, association=association.id, person=person)
+                for each in whole
+            )
         )
 
     async def confirm(self, items: tuple[int, ...]) -> None:
-        """Let offered values go out."""
+        """Let offered values go out; with one part of an ECG study all that are offered."""
         person = self._person()
-        for item in items:
-            self._item(item, ItemState.OFFERED)
-        at = self._now()
-        await self._chronicle.record(*(Confirmed(at=at, item=i, person=person) for i in items))
+        found = [self._item(item, ItemState.OFFERED) for item in items]
+        whole = {each.sequence for item in found for each in self._whole(item, ItemState.OFFERED)}
+        at, order = self._now(), (*items, *sorted(whole - set(items)))
+        await self._chronicle.record(*(Confirmed(at=at, item=i, person=person) for i in order))
 
     async def discard(self, item: int, reason: str) -> None:
-        """Say that a value is none; what was sent is withdrawn."""
-        person = self._person()
-        discarded = Discarded(at=self._now(), item=item, person=person, reason=reason)
-        await self._chronicle.record(discarded, outbox=_given_up(self._item(item)))
+        """Say that a value is none; what was sent is withdrawn, of an ECG study every part."""
+        person, at, whole = self._person(), self._now(), self._whole(self._item(item))
+        await self._chronicle.record(
+            *(Discarded(at=at, item=i.sequence, person=person, reason=reason) for i in whole),
+            outbox=_given_up(whole),
+        )
 
     async def wrong_patient(self, item: int) -> None:
-        """Say that a value is another patient's; what was sent is withdrawn."""
-        person = self._person()
-        wrong = WrongPatient(at=self._now(), item=item, person=person)
-        await self._chronicle.record(wrong, outbox=_given_up(self._item(item)))
+        """Say that a value is another patient's; what was sent is withdrawn, every part of it."""
+        person, at, whole = self._person(), self._now(), self._whole(self._item(item))
+        await self._chronicle.record(
+            *(WrongPatient(at=at, item=i.sequence, person=person) for i in whole),
+            outbox=_given_up(whole),
+        )
 
     # ---- details
 
@@ -297,6 +342,32 @@ class Desk:
         if states and item.state not in states:
             raise Refused(f"value {sequence} is {item.state}, not {' or '.join(states)}")
         return item
+
+    def _whole(self, item: Item, *states: ItemState) -> list[Item]:
+        """Return a value with the parts that belong to it: of an ECG study all in these states."""
+        study = item.event.study
+        if study is None:
+            return [item]
+        items = sorted(self._chronicle.state.items.values(), key=lambda each: each.sequence)
+        return [
+            each
+            for each in items
+            if each.event.study
+            and each.event.study.study == study.study
+            and (not states or each.state in states)
+        ]
+
+    async def _contradicts(self, item: Item, association: Association) -> bool:
+        """Tell whether a file names another patient than the one in the room."""
+        study = item.event.study
+        content = await self._what_is_in(study.study) if study else None
+        if content is None:
+            return False
+        verdict = compared(content.said, await self._who_is(association.subject))
+        return verdict is Compared.OTHER
+
+    async def _what_is_in(self, study: str) -> Content | None:
+        return await self._content(study) if self._content else None
 
     def _still(self, turn: int) -> None:
         if turn != self._turn:
@@ -367,10 +438,11 @@ class Desk:
         return Moment.of(self._clock.now(), self._clock.era)
 
 
-def _given_up(item: Item) -> list[Move]:
-    """Return what becomes of the row of a refused result about which a person decides otherwise."""
-    refused = item.state is ItemState.REFUSED
-    return [Move(item.result_id, RowState.GIVEN_UP)] if refused else []
+def _given_up(items: list[Item]) -> list[Move]:
+    """Return what becomes of the rows of refused results about which a person decides otherwise."""
+    return [
+        Move(item.result_id, RowState.GIVEN_UP) for item in items if item.state is ItemState.REFUSED
+    ]
 
 
 class _Envelope(TypedDict):

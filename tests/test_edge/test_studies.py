@@ -21,14 +21,17 @@ from edge.acceptance import Hub
 from edge.analysis import AnalysisFailed, Failure
 from edge.chronicle import Chronicle
 from edge.clock import utc
+from edge.contract.dialogue import Operator
+from edge.desk import Desk, FilePatient, Refused
 from edge.events import (
     AssociationClosed,
     AssociationOpened,
     CloseReason,
     Confirm,
     Measured,
+    Outcome,
     Policy,
-    Taken,
+    Receipted,
 )
 from edge.fhir.read import read
 from edge.fhir.read_ecg import file_of, waveform_of
@@ -130,6 +133,13 @@ class Room:
         )
         await self.station.chronicle.record(opened, subjects=[(opened.subject, subject)])
 
+    def desk(self):
+        """Somebody who is signed in."""
+        store = self.store
+        desk = Desk(self.station.chronicle, self.time, None, store.subject, "run", store.study)
+        desk.operator = Operator(PERSON, "R. Amsel")
+        return desk
+
     async def leave(self, association="visit-1"):
         over = AssociationClosed(
             at=self.station.moment(), association=association, reason=CloseReason.END_OF_VISIT
@@ -146,9 +156,9 @@ class Room:
         return {row.kind: row for row in await self.store.rows(100)}
 
 
-def in_a_room(tmp_path, story, *, options=None, analysis=None, publish_derived=True, **time):
-    clock = Time(**time)
-    policy = Policy(confirm=Confirm.AUTO, publish_derived=publish_derived)
+def in_a_room(tmp_path, story, *, options=None, analysis=None, **policy):
+    clock = Time()
+    policy = Policy(**{"confirm": Confirm.AUTO, "publish_derived": True} | policy)
     hub = Hub("north", "room-3", "vitals-edge test", Space.PRODUCTION)
     ways = Ways(hub=hub, run="run", policy=policy, retention_s=0.0)
 
@@ -300,19 +310,63 @@ def test_a_person_can_take_a_quarantined_study_after_comparing(tmp_path):
     async def story(room):
         await room.visit()
         await room.drop(recorded(patient_id=None))
-        for item in room.items:
-            taken = Taken(
-                at=room.station.moment(),
-                item=item.sequence,
-                association="visit-1",
-                person=PERSON,
-            )
-            await room.station.chronicle.record(taken)
+        desk = room.desk()
+        assert await desk.compare(room.items[0].sequence) == FilePatient(
+            None, "Example, Erika", BORN, "2026-01-05T08:00:25"
+        )
+        await desk.take(room.items[2].sequence)
         await room.time.sleep(5)
         assert room.states() == {(ItemState.QUEUED, "")}
         assert set(await room.rows()) == {kind for kind, _ in PARTS}
 
     in_a_room(tmp_path, story)
+
+
+def test_a_study_that_names_another_patient_is_taken_only_by_who_says_so(tmp_path):
+    async def story(room):
+        await room.visit(SVEN)
+        await room.drop(recorded())
+        desk, item = room.desk(), room.items[0].sequence
+        with pytest.raises(Refused, match="names another patient than the one in the room"):
+            await desk.take(item)
+        assert {each.state for each in room.items} == {ItemState.QUARANTINED}
+        await desk.take(item, despite=True)
+        await room.time.sleep(5)
+        rows = await room.store.rows(10)
+        assert [read(row.payload).subjects for row in rows] == [{SVEN.reference}] * 4
+
+    in_a_room(tmp_path, story)
+
+
+def test_a_study_is_confirmed_discarded_and_withdrawn_as_one(tmp_path):
+    async def story(room):
+        await room.visit()
+        await room.drop(recorded(), recorded(at_s=30, seed=5))
+        assert {item.state for item in room.items} == {ItemState.OFFERED}
+        desk, (first, *_, last) = room.desk(), room.items
+        await desk.confirm((first.sequence,))
+        await desk.discard(last.sequence, "the wrong leads")
+        await room.time.sleep(5)
+        states = [item.state for item in room.items]
+        assert states == [ItemState.QUEUED] * 4 + [ItemState.DISCARDED] * 4
+        rows = await room.store.rows(10)
+        for row in rows:
+            receipt = Receipted(
+                at=room.station.moment(),
+                result_id=row.result_id,
+                outcome=Outcome.ACCEPTED,
+                content_sha256=row.content_sha256,
+            )
+            moved = [Move(row.result_id, RowState.FILED)]
+            await room.station.chronicle.record(receipt, outbox=moved)
+        await desk.wrong_patient(first.sequence)
+        await room.time.sleep(5)
+        corrections = [r for r in await room.store.rows(20) if r.after]
+        assert {r.after for r in corrections} == {r.result_id for r in rows}
+        checked = [check(r.payload, r.kind, REGISTER, accept_demo=False) for r in corrections]
+        assert {each.corrects for each in checked} == {r.result_id for r in rows}
+
+    in_a_room(tmp_path, story, confirm=Confirm.CONFIRM)
 
 
 def test_the_same_file_again_changes_nothing(tmp_path):
