@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from config.load import SettingsError, is_loopback
+from config.load import SettingsError
 from config.schema import Broker, Instrument, Settings
 from config.secrets import read_secret
 from drivers.contract import ByteLink, GattLink, SerialLine, Write
@@ -25,7 +25,6 @@ from drivers.transports.address import (
     BLE,
     MEMORY,
     ble_address,
-    host_of,
     open_folder,
     open_link,
     scheme_of,
@@ -40,6 +39,7 @@ from edge.control import Control, Door
 from edge.desk import Desk, NoAnswer
 from edge.events import Confirm, Policy
 from edge.observation import Space
+from edge.plaintext import check_network
 from edge.post import Post
 from edge.publish.mqtt import Endpoint
 from edge.publish.outgoing import Sender
@@ -333,18 +333,6 @@ def _open(
 
         return played(entry, Path(link.removeprefix(f"{MEMORY}:")), now, granted)
     return open_link(link, line, now, granted)
-
-
-def check_network(link: str, *, plaintext: bool) -> None:
-    """Refuse a serial server on the network that nobody has said is wanted in plain text."""
-    host = host_of(link)
-    if host is None or is_loopback(host) or plaintext:
-        return
-    raise DriverSettingsError(
-        f"link {link!r}: nothing on the way to a serial server is encrypted, and whoever reaches "
-        "it can read and forge the instrument; give it a network of its own and add "
-        "`plaintext = true`"
-    )
 
 
 def _tls(broker: Broker) -> ssl.SSLContext | None:

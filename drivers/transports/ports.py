@@ -5,11 +5,18 @@ replug, adapters of one model often have no serial number of their own, VID:PID 
 hundreds of instruments share. None of it says which instrument is at the other end.
 """
 
+import grp
+import os
+import pwd
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 PATTERNS = ("ttyUSB*", "ttyACM*", "ttyAMA*", "ttyS*", "rfcomm*")
+UDEV = (
+    "the udev rules of config/deploy, copied to /etc/udev/rules.d/, give it to the group dialout: "
+    "then replug it"
+)
 UNKNOWN_UART = "0"  # what the kernel calls a place where no port is soldered in
 
 
@@ -69,6 +76,71 @@ def alike(ports: Iterable[Port]) -> Iterator[tuple[Port, ...]]:
             key = (port.usb.vid, port.usb.pid, port.usb.serial)
             groups.setdefault(key, []).append(port)
     yield from (tuple(group) for group in groups.values() if len(group) > 1)
+
+
+def permission_remedy(path: str) -> str:
+    """Say exactly how to let this user use a port: by its group (dialout, plugdev, uucp), or udev.
+
+    Newer systems put USB ports into plugdev and give the person at the screen an access list; a
+    service has neither.
+    """
+    user = _user()
+    group = _group(Path(path).stat().st_gid)
+    if group == "root":
+        return f"only root may use it; {UDEV}"
+    if user in _members(group):
+        return (
+            f"{user} is in the group {group}, but this session began before that: log in again, or "
+            "restart the service"
+        )
+    remedy = f"usermod -aG {group} {user}, then log in again or restart the service"
+    return f"{remedy}; or {UDEV}" if group == "plugdev" else remedy
+
+
+def holder(path: str) -> str | None:
+    """Name a program that has the port open, as far as this user may look."""
+    device = Path(path).resolve()
+    own = str(os.getpid())
+    mine = None
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if not any(fd.readlink() == device for fd in (process / "fd").iterdir()):
+                continue
+            if process.name != own:
+                return f"{_program(process)} (process {process.name})"
+            mine = "this program, for another instrument"
+        except OSError:
+            continue
+    return mine
+
+
+def _program(process: Path) -> str:
+    """Return the name of a program; of one of ours ours, however it was started."""
+    words = (process / "cmdline").read_bytes().split(b"\0")
+    if b"edge.cli" in words or any(word.endswith(b"/vitals-edge") for word in words[:3]):
+        return "vitals-edge"
+    return (process / "comm").read_text("utf-8").strip()
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def _members(group: str) -> list[str]:
+    try:
+        return grp.getgrnam(group).gr_mem
+    except KeyError:
+        return []
 
 
 def _names(folder: Path) -> dict[str, list[str]]:

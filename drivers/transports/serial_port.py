@@ -8,7 +8,6 @@ any other in binary protocols. DTR and RTS are on, as instruments that draw thei
 import asyncio
 import errno
 import fcntl
-import grp
 import os
 import struct
 import termios
@@ -21,6 +20,7 @@ import serial
 from drivers.contract import SerialLine, Write
 from drivers.errors import LinkError, LinkLost, LinkNotFound, LinkRefused, WriteNotPermitted
 from drivers.model import Chunk, Instant
+from drivers.transports.ports import holder, permission_remedy
 
 READ_BYTES = 4096
 MAX_UNREAD_BYTES = 65_536  # more than a minute at 9600 baud; then the kernel's own buffer fills
@@ -187,40 +187,10 @@ def _explained(path: str, error: OSError) -> LinkError:
     if not Path(path).exists():
         return LinkNotFound(f"{path}: not there; is the instrument's cable or adapter plugged in?")
     if error.errno in {errno.EACCES, errno.EPERM}:
-        return LinkRefused(f"{path}: no permission; {_permission_remedy(path)}")
+        return LinkRefused(f"{path}: no permission; {permission_remedy(path)}")
     if error.errno in HELD:
-        holder = _holder(path) or "another program"
-        return LinkRefused(f"{path}: in use by {holder}; stop it or give it another port")
+        who = holder(path) or "another program"
+        return LinkRefused(f"{path}: in use by {who}; stop it or give it another port")
     if error.errno == errno.EISDIR or isinstance(error.__context__, termios.error):
         return LinkRefused(f"{path}: not a serial port")
     return LinkRefused(f"{path}: {error.strerror or error}")
-
-
-def _permission_remedy(path: str) -> str:
-    """Name the group that owns the port: dialout, plugdev, uucp."""
-    gid = Path(path).stat().st_gid
-    try:
-        group = grp.getgrgid(gid).gr_name
-    except KeyError:
-        group = str(gid)
-    if group == "root":
-        return "only root may use it; a udev rule can give it to the group dialout"
-    return f"add the service's user to the group {group} and restart it (usermod -aG {group} USER)"
-
-
-def _holder(path: str) -> str | None:
-    """Name a program that has the port open, as far as this user may look."""
-    device = Path(path).resolve()
-    own = str(os.getpid())
-    mine = None
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if not any(fd.readlink() == device for fd in (process / "fd").iterdir()):
-                continue
-            if process.name != own:
-                name = (process / "comm").read_text("utf-8").strip()
-                return f"{name} (process {process.name})"
-            mine = "this program, for another instrument"
-        except OSError:
-            continue
-    return mine

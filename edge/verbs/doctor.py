@@ -5,7 +5,6 @@ hub that the settings describe. Exit code 1 if something is wrong; notes are not
 """
 
 import argparse
-import grp
 import os
 import platform
 import pwd
@@ -19,17 +18,14 @@ from pathlib import Path
 
 from config.load import load
 from config.schema import Instrument, Settings
-from drivers.errors import SettingsError
-from drivers.transports.address import SERIAL, scheme_of
 from edge.clock import SystemClock
-from edge.decoding import entry_named
+from edge.verbs.doctor_hub import look_at_hub
+from edge.verbs.doctor_serial import look_at_instrument, look_at_ports
 from edge.verbs.findings import Finding, Level
 
 DISTRIBUTION = "vitals-edge"
 PACKAGES = ("config", "drivers", "dsp", "edge")
 OLDEST_PYTHON = (3, 11)
-SERIAL_GROUP = "dialout"
-PORTS = ("ttyUSB*", "ttyACM*", "ttyAMA*")
 SYSTEM_PROGRAMS = "/usr/sbin:/usr/local/sbin"  # not on an ordinary user's PATH
 
 
@@ -122,7 +118,7 @@ def _machine(settings: Settings | None) -> Iterator[Finding]:
     yield _broker()
     yield _clock(settings)
     yield _state(settings.hub.state_dir if settings else None)
-    yield _serial(settings)
+    yield from look_at_ports(settings)
 
 
 def _broker() -> Finding:
@@ -163,28 +159,6 @@ def _state(folder: Path | None) -> Finding:
     )
 
 
-def _serial(settings: Settings | None) -> Finding:
-    ports = sorted(str(port) for pattern in PORTS for port in Path("/dev").glob(pattern))
-    seen = f"serial ports: {', '.join(ports) or 'none plugged in'}"
-    if _may_use_serial():
-        return Finding(Level.OK, seen)
-    wanted = settings and any(i.link.startswith("serial:") for i in settings.instruments.values())
-    return Finding(
-        Level.WRONG if wanted else Level.NOTE,
-        f"{seen}; {_user()} is not in the group {SERIAL_GROUP} and may not use them",
-        f"usermod -aG {SERIAL_GROUP} {_user()}, then log in again or restart the service",
-    )
-
-
-def _may_use_serial() -> bool:
-    if os.geteuid() == 0:
-        return True
-    try:
-        return grp.getgrnam(SERIAL_GROUP).gr_gid in {os.getegid(), *os.getgroups()}
-    except KeyError:
-        return False
-
-
 def _radio(settings: Settings | None) -> list[Finding]:
     if settings is None or not any(map(_is_ble, settings.instruments.values())):
         return []
@@ -200,30 +174,9 @@ def _is_ble(instrument: Instrument) -> bool:
 
 def _instruments(settings: Settings | None) -> Iterator[Finding]:
     for name, instrument in settings.instruments.items() if settings else ():
-        yield _instrument(name, instrument)
-
-
-def _instrument(name: str, instrument: Instrument) -> Finding:
-    try:
-        entry = entry_named(instrument.driver)
-        entry.options(instrument.options)
-        scheme = scheme_of(instrument.link)
-    except SettingsError as error:
-        return Finding(
-            Level.WRONG, f"instrument {name}: {error}", "correct it in the settings file"
-        )
-    if scheme != SERIAL:
-        return Finding(Level.OK, f"instrument {name}: {entry.title} at {instrument.link}")
-    port = Path(instrument.link.partition(":")[2])
-    if not port.exists():
-        return Finding(Level.NOTE, f"instrument {name}: {port} is not there", "plug it in")
-    if not os.access(port, os.R_OK | os.W_OK):
-        return Finding(
-            Level.WRONG,
-            f"instrument {name}: {_user()} may not use {port}",
-            f"usermod -aG {SERIAL_GROUP} {_user()}",
-        )
-    return Finding(Level.OK, f"instrument {name}: {entry.title} at {instrument.link}")
+        yield from look_at_instrument(name, instrument)
+    if settings is not None:
+        yield from look_at_hub(settings.hub.state_dir)
 
 
 def _user() -> str:

@@ -73,7 +73,17 @@ def test_a_state_folder_that_cannot_be_made_is_wrong_with_what_to_do(settings, t
     ("instrument", "code", "said"),
     [
         ('driver = "ivy-450c"\nlink = "serial:/dev/ttyNowhere"', 0, "/dev/ttyNowhere is not there"),
-        ('driver = "ivy-450c"\nlink = "serial:/dev/null"', 0, "Ivy 450C"),
+        (
+            'driver = "ivy-450c"\nlink = "rfc2217://10.0.0.7:4001"',
+            1,
+            "plaintext = true",
+        ),
+        (
+            'driver = "ivy-450c"\nlink = "socket://10.0.0.7:4001"\nplaintext = true',
+            0,
+            "encrypted, or proves who speaks",
+        ),
+        ('driver = "ivy-450c"\nlink = "serial:/dev/x"\nline = "9600"', 1, "9600 8N1"),
         ('driver = "ivi"\nlink = "serial:/dev/null"', 1, "no driver is called 'ivi'"),
         ('driver = "ivy-450c"\nlink = "/dev/null"', 1, "meant is perhaps serial:/dev/null"),
         (
