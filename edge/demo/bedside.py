@@ -9,7 +9,7 @@ from drivers.virtual.instrument import VirtualInstrument
 from drivers.virtual.patient import Patient
 from drivers.virtual.pty_port import PtyPort, on_a_thread
 from edge.clock import NS, Clock, SystemClock
-from edge.demo.air import PlayedAir
+from edge.demo.air import Air, air_for
 from edge.demo.instruments import Instrument
 
 JUST_BEFORE_S = 0.2  # an instrument that shows itself each second shows how it began
@@ -48,14 +48,14 @@ class Bedside:
         self._seed = seed
         self._clock = clock or SystemClock(assume_trusted=True)
         self._begin_ns = self._clock.now().mono_ns
-        self._air = PlayedAir(folder, self._begin_ns, seed)
+        self.air: Air = air_for(folder, self._clock, self._begin_ns, seed, room)
         self._handed: dict[str, Handed] = {}
         self._on: set[str] = set()
 
     def link(self, instrument: Instrument) -> str:
         """Return the address of an instrument in the hub's settings."""
         if instrument.is_gatt:
-            return self._air.link(instrument)
+            return self.air.link(instrument)
         return f"serial:{self._folder / f'port-{instrument.name}'}"
 
     @contextmanager
@@ -75,11 +75,11 @@ class Bedside:
                 stack.enter_context(on_a_thread(port, self._clock))
             yield
 
-    def switch_on(self) -> tuple[Instrument, ...]:
+    async def switch_on(self) -> tuple[Instrument, ...]:
         """Bring the Bluetooth instruments within reach; those that were not."""
         new = tuple(each for each in self.room if each.is_gatt and each.name not in self._on)
         for each in new:
-            self._air.switch_on(each)
+            await self.air.switch_on(each)
             self._on.add(each.name)
         return new
 
@@ -87,7 +87,7 @@ class Bedside:
         """Start a measurement on a patient, just before a whole second."""
         begin_s = math.floor(self.elapsed_s + JUST_BEFORE_S) + 1 - JUST_BEFORE_S
         who = instrument.virtual.get("patient_seed")
-        self._air.start(instrument.name, begin_s, None if who is None else who + body)
+        self.air.start(instrument.name, begin_s, None if who is None else who + body)
 
     def put_on(self, body: int) -> None:
         """Take the instruments that stay on a patient off one and put them on another."""

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -65,21 +65,28 @@ async def broker(folder: Path) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def verb(name: str, arguments: Sequence[str], folder: Path) -> AsyncIterator[Process]:
-    """Run one of our own verbs, with its log in the folder."""
+async def verb(
+    name: str, arguments: Sequence[str], folder: Path, more: Mapping[str, str] | None = None
+) -> AsyncIterator[Process]:
+    """Run one of our own verbs, with its log in the folder and `more` in its environment."""
     command = [sys.executable, "-P", "-m", "edge.cli", name, *arguments]
-    async with program_running(name, command, folder) as process:
+    async with program_running(name, command, folder, more) as process:
         yield process
 
 
 @asynccontextmanager
 async def program_running(
-    name: str, command: Sequence[str], folder: Path
+    name: str, command: Sequence[str], folder: Path, more: Mapping[str, str] | None = None
 ) -> AsyncIterator[Process]:
     """Run a program until the end of the block, its output in ``NAME.log``."""
     with (folder / f"{name}.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent
+            *command,
+            stdin=DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **(more or {})},
+            preexec_fn=_die_with_parent,
         )
     try:
         yield process

@@ -90,7 +90,7 @@ class Visit:
 
     async def _measure(self, wanted: Sequence[Wanted], breaths: float) -> None:
         begin_s = self._bedside.elapsed_s
-        starts = self._bring(wanted)
+        starts = await self._bring(wanted)
         counted, left = False, list(wanted)
         while (passed_s := self._bedside.elapsed_s - begin_s) < VALUES_S:
             while starts and starts[0][0] <= passed_s:
@@ -110,9 +110,9 @@ class Visit:
         for one in left:
             self._missing(f"no {one.kind or 'value'} came from {one.instrument} in time")
 
-    def _bring(self, wanted: Sequence[Wanted]) -> list[tuple[float, Instrument]]:
+    async def _bring(self, wanted: Sequence[Wanted]) -> list[tuple[float, Instrument]]:
         """Bring what is not here yet; what somebody starts, and when, the earliest first."""
-        for new in self._bedside.switch_on():
+        for new in await self._bedside.switch_on():
             stored = new.virtual.get("backlog", 0)
             memory = f", with {many(stored)} of other people in its memory" if stored else ""
             self._hand(new.name, f"is switched on{memory}")

@@ -114,9 +114,9 @@ async def _room(folder: Path, course: Course, tell: Teller) -> AsyncIterator[Bed
     register.write_text(REGISTER, "utf-8")
     started = utc(SystemClock().now().wall_ns).replace(microsecond=0, tzinfo=None).isoformat()
     room = instruments(course.seed, course.scenario, course.names, started=started)
-    async with broker(folder) as port:
+    bedside = Bedside(folder, course.seed, room)
+    async with broker(folder) as port, bedside.air as air:
         tell.good(f"broker: mosquitto on loopback, port {port}")
-        bedside = Bedside(folder, course.seed, room)
         settings.write_text(hub_settings(folder / "hub", port, room, bedside.link), "utf-8")
         serving = (
             *("--broker", f"mqtt://127.0.0.1:{port}"),
@@ -125,19 +125,19 @@ async def _room(folder: Path, course: Course, tell: Teller) -> AsyncIterator[Bed
         with bedside.plugged_in():
             async with (
                 verb("record-system", serving, folder) as records,
-                verb("run", ("--config", str(settings)), folder) as hub,
+                verb("run", ("--config", str(settings)), folder, air.environment) as hub,
             ):
                 await until_said("ready", records, "record-system", folder)
                 tell.good("record system: files exactly once, confirms each result")
                 await until_there(folder / "hub" / "control.sock", hub, "run", folder)
                 tell.good("hub: journal on disk, values confirmed by a person")
-                for how, names in _listed(room):
+                for how, names in _listed(room, air.words):
                     tell.good(f"{how}: {names}")
                 yield bedside
 
 
-def _listed(room: tuple[Instrument, ...]) -> list[tuple[str, str]]:
-    ways = {"on serial lines": False, "by Bluetooth LE, played in the hub": True}
+def _listed(room: tuple[Instrument, ...], bluetooth: str) -> list[tuple[str, str]]:
+    ways = {"on serial lines": False, bluetooth: True}
     named = {
         how: [
             each.name if each.name == each.driver else f"{each.name} ({each.driver})"

@@ -10,6 +10,8 @@ from config.load import parse
 from drivers.registry import REGISTRY
 from edge.assembly import plans
 from edge.association import BEFORE
+from edge.clock import SystemClock
+from edge.demo.air import PlayedAir, Since, air_for
 from edge.demo.bedside import Bedside, Handed
 from edge.demo.instruments import Wanted, choosable, instruments
 from edge.demo.reading_back import HeldValue, Sent, compare, rows
@@ -245,18 +247,31 @@ def test_nothing_is_set_started_or_emptied_by_the_demonstration():
     assert not allowed & {"set-clock", "start-measurement", "delete-records"}
 
 
-def test_a_bluetooth_instrument_is_played_from_when_it_is_switched_on_and_started_on_somebody(
-    tmp_path,
-):
+async def test_a_bluetooth_instrument_is_switched_on_once_and_started_on_somebody(tmp_path):
     bedside = Bedside(tmp_path, 1, instruments(1, "healthy"))
+    bedside.air = PlayedAir(tmp_path, 0, 1)
     cuff = next(each for each in bedside.room if each.name == "cuff")
     assert not (tmp_path / "cuff.json").exists()
-    assert cuff in bedside.switch_on()
-    assert bedside.switch_on() == ()
+    assert cuff in await bedside.switch_on()
+    assert await bedside.switch_on() == ()
     bedside.start(cuff, 1)
     ((at_s, who),) = json.loads((tmp_path / "cuff.json").read_bytes())["starts"]
     assert who == 2
     assert at_s > bedside.elapsed_s
+
+
+def test_on_the_radio_an_instrument_keeps_the_time_of_the_room_and_has_its_own_address():
+    since = Since(REGISTRY["ble-scale"].simulator()(1, measure_at_s=()), "C0:FF:EE:00:01:07", 30.0)
+    since.start(31.0, None)
+    assert not since.calls(1.0)
+    assert since.calls(6.0)
+    assert since.peer.address.endswith("07")
+
+
+def test_without_the_radio_instruments_are_played(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    air = air_for(tmp_path, SystemClock(), 0, 1, instruments(1, "healthy"))
+    assert isinstance(air, PlayedAir)
 
 
 def test_an_instrument_that_is_put_on_somebody_else_goes_on_from_now():
