@@ -82,6 +82,7 @@ class Entry:
     instrument that leaves files it is the package of their formats. `writes` is everything the
     driver can ever be granted to write. With a `pipe` it is reached over Bluetooth LE as over a
     cable.
+    `unproven` is what nobody has shown yet of an experimental one.
 
     `line` is how it is set when it comes, `also` what else it is met with. `rhythm_s` is the time
     between two frames of an instrument that speaks all the while; None where it speaks when it has
@@ -98,6 +99,7 @@ class Entry:
     memory: Mapping[Kind, Remembers]
     confidence: Confidence
     sources: str
+    unproven: str = ""
     writes: frozenset[Write] = frozenset()
     line: SerialLine = field(default_factory=SerialLine)
     pipe: Pipe | None = None

@@ -25,6 +25,8 @@ def run(args: argparse.Namespace) -> int:
         ]
     else:
         lines = _table([HEADINGS, *(_row(name, REGISTRY[name]) for name in sorted(REGISTRY))])
+        unproven = {name: entry.unproven for name, entry in REGISTRY.items() if entry.unproven}
+        lines += ["", "unproven:", *(f"  {name}: {text}" for name, text in unproven.items())]
     sys.stdout.writelines(f"{line}\n" for line in lines)
     return 0
 
@@ -46,6 +48,7 @@ def _fields(name: str, entry: Entry) -> dict[str, object]:
         "writes": sorted(entry.writes),
         "confidence": entry.confidence,
         "sources": entry.sources,
+        "unproven": entry.unproven,
         "matches": entry.matches,
     }
 

@@ -217,7 +217,10 @@ def test_the_version_is_that_of_the_package(capsys):
 
 def test_the_table_of_instruments_has_a_line_for_each(capsys):
     assert cli.main(["instruments"]) == 0
-    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    table, _, unproven = capsys.readouterr().out.partition("\n\n")
+    names = [line.split()[0] for line in table.splitlines()]
+    experimental = [name for name, entry in REGISTRY.items() if entry.unproven]
+    assert [line.split(":")[0].strip() for line in unproven.splitlines()[1:]] == experimental
     assert names == ["driver", *sorted(REGISTRY)]
 
 
@@ -225,4 +228,4 @@ def test_the_table_of_instruments_is_json_lines_where_asked_for(capsys):
     assert cli.main(["instruments", "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["driver"] for line in lines] == sorted(REGISTRY)
-    assert all(line["kinds"] and line["sources"] for line in lines)
+    assert all(line["sources"] and (line["kinds"] or line["unproven"]) for line in lines)

@@ -147,6 +147,40 @@ VECTORS = (
         is_text=True,
     ),
     Vector(
+        "omron-hbp9030",
+        "columns of the manual's output format 5",
+        "2026,01,05,08,30,                    ,0,127, 81, 69,0\r\n",
+        (bp(127, 81, 69),),
+        ("2026-01-05T08:30:00",),
+        is_text=True,
+    ),
+    Vector(
+        "medlab-eg01010",
+        "manual v1.06: the example of protocol 1",
+        "F8 20 23 25 FA 78 F8 25 25",
+        ({"heart-rate": 120},),
+    ),
+    Vector("medlab-eg01010", "protocol 2, made from its table", "FA 42 48", ({"heart-rate": 72},)),
+    Vector(
+        "healthypi-v4",
+        "made from the firmware's packet: constants where a pressure would be",
+        "0afa140002 88ff 2c01 683c0100 54ec0000 4e0e 0f 61 48 50 78 00 000b",
+        (
+            {"heart-rate": 72},
+            {"respiration-rate": 15},
+            {"spo2": 97},
+            {"body-temperature": 36.62},
+        ),
+        others=("waveform",),
+    ),
+    Vector(
+        "dinamap-native",
+        "worked example: waveforms and never a number",
+        "00 0E 60 00 06 01 9C 7F 1F C7 F1 FC 00 00 00 F6 09 FF",
+        (),
+        others=("waveform",),
+    ),
+    Vector(
         "healthometer",
         "maker's protocol description, with and without the stray mark, metric and not",
         "\x1bR\x1bI1234567890\x1bW184.5\x1bH84.0\x1bB24.1\x1bT0.0\x1bNm\x1bE"
