@@ -1,40 +1,47 @@
-"""How near the onsets, peaks and ends of P, QRS and T are to those that experts marked.
+"""How near the onsets, peaks and ends of P, QRS and T are to those that experts marked; and peers.
 
-LUDB: every mark of lead II (and of all leads) is matched with the nearest found within 150 ms; mean
-and SD over all marks. QTDB (q1c): of two leads, each mark takes the nearer (Martinez et al. 2004);
-mean of the record means and mean of the record SDs. Nothing here was fitted to single records; the
-two halves of each set are given so that the scatter between recordings can be seen.
+LUDB: lead II, mean and SD over all marks. QTDB (q1c): mean of the record means and mean of the
+record SDs, of two leads the nearer for each mark. Peers measure the same samples in the same run.
+Presence counts what lies between the first and the last marked QRS complex. Intervals are those of
+the twelve leads. What the constants gain from having been chosen here: `benchmarks.wave_halves`.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.recordings import read_annotations, read_wfdb
+from benchmarks.peers.environment import Peers, peers
 from benchmarks.report import Report
-from dsp import delineate, find_r_peaks
-from dsp.delineation import Delineation
+from benchmarks.wave_halves import OfRecord, held_out, measured
+from benchmarks.wave_intervals import compare
+from benchmarks.wave_marks import (
+    LEAD_II,
+    POINTS,
+    Errors,
+    Marked,
+    Points,
+    Presence,
+    errors,
+    found_by_us,
+    ludb,
+    presence,
+    qtdb,
+)
 
-TOLERANCE_S = 0.15
-POINTS = ("P on", "P peak", "P off", "QRS on", "QRS off", "T peak", "T off")
-LUDB_LEADS = ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")
-_WAVES = {24: "P", 1: "QRS", 27: "T"}  # ecgcodes.h
-_BEGIN, _END = 39, 40
-_AROUND_QTDB_S = 60.0  # the marked stretch is measured with what a strip would have around it
+OURS = "vitals-edge"
+LUDB_PEERS = ("neurokit2 dwt", "neurokit2 cwt", "neurokit2 prominence")
+QTDB_PEERS = ("neurokit2 dwt", "neurokit2 prominence")
+AIMS = (
+    ("LUDB must (SD)", ("19", "", "16", "12", "18", "22", "26")),
+    ("LUDB aim (SD)", ("13", "", "15", "9", "12", "16", "20")),
+    ("QTDB must (SD)", ("13", "", "12", "7.7", "8.7", "11.9", "17.5")),
+    ("QTDB aim (SD)", ("11", "", "11", "7", "8", "9", "15")),
+)
 
-Marks = Mapping[str, NDArray[np.float64]]
-
-
-@dataclass(frozen=True, slots=True)
-class Errors:
-    """Errors of one kind of point in one recording, in ms, found minus marked, and those missed."""
-
-    ms: NDArray[np.float64]
-    missed: int
+Row = Callable[[Sequence[Errors]], str]
+Answers = dict[str, list[list[Points]]]
 
 
 def run(report: Report) -> None:
@@ -43,99 +50,143 @@ def run(report: Report) -> None:
     if not folder:
         report.say("VITALS_EDGE_DATA names no folder: nothing to measure on.")
         return
-    data = Path(folder)
-    lead_ii = list(ludb(data, ("ii",)))
-    for name, errors in (
-        ("LUDB lead II", lead_ii),
-        ("LUDB lead II, first half", lead_ii[0::2]),
-        ("LUDB lead II, second half", lead_ii[1::2]),
-        ("LUDB, all leads", list(ludb(data, LUDB_LEADS))),
-    ):
-        report.say(f"{name}: ms, mean ± SD over all marks [share found]")
-        report.table(POINTS, [[_pooled([one[point] for one in errors]) for point in POINTS]])
-    both = list(qtdb(data))
-    for name, errors in (("QTDB", both), ("first half", both[0::2]), ("second half", both[1::2])):
-        report.say(f"{name}: ms, mean of record means (mean of record SDs) [share found]")
-        report.table(POINTS, [[_by_record([one[point] for one in errors]) for point in POINTS]])
+    twelve, two = list(ludb(Path(folder))), list(qtdb(Path(folder)))
+    with peers("waves_worker.py") as others:
+        answers = _answers(others, twelve, LUDB_PEERS)
+        report.say(f"LUDB lead II, {len(twelve)} recordings: ms, mean ± SD [share found, %]")
+        _points_table(report, pooled, _ours(twelve), _theirs(twelve, answers))
+        report.say(
+            f"QTDB, {len(two)} recordings: ms, mean of record means (mean of record SDs) "
+            "[share found, %]"
+        )
+        _points_table(
+            report, by_record, _ours(two), _theirs(two, _answers(others, two, QTDB_PEERS))
+        )
+    report.table(("asked for", *POINTS), [(name, *values) for name, values in AIMS])
+    _presence_table(report, twelve, answers)
+    _all_leads(report, twelve)
+    _intervals(report, twelve)
 
 
-def ludb(data: Path, leads: Sequence[str]) -> Iterator[dict[str, Errors]]:
-    """Yield per recording and lead what is wrong with each kind of point."""
-    for header in sorted((data / "ludb").glob("*.hea"), key=lambda path: int(path.stem)):
-        peaks = None
-        for lead in leads:
-            record = read_wfdb(header, lead, lead)
-            if peaks is None:
-                peaks = find_r_peaks(read_wfdb(header, "ii", "ii").ecg, record.fs)
-            found = _found(delineate(record.ecg, record.fs, peaks))
-            marked = marks(header.with_suffix(f".{lead}"))
-            yield {point: _errors(marked[point], [found[point]], record.fs) for point in POINTS}
+def _ours(records: Sequence[Marked]) -> dict[str, list[OfRecord]]:
+    """Return the errors as shipped, of either half, and with constants from the other half."""
+    shipped = measured(records)
+    return {
+        OURS: shipped,
+        "  every other recording": shipped[0::2],
+        "  the rest": shipped[1::2],
+        "  constants chosen on the other half": held_out(records),
+    }
 
 
-def qtdb(data: Path) -> Iterator[dict[str, Errors]]:
-    """Yield per recording what is wrong with each kind of point, the better lead for each mark."""
-    for header in sorted((data / "qtdb").glob("*.hea")):
-        both = [read_wfdb(header, "q1c", lead) for lead in (0, 1)]
-        fs = both[0].fs
-        marked = marks(header.with_suffix(".q1c"))
-        every = np.concatenate(list(marked.values()))
-        begin = max(0, int(every.min() - _AROUND_QTDB_S * fs))
-        ecg = np.stack([one.ecg for one in both])[:, begin : int(every.max() + _AROUND_QTDB_S * fs)]
-        peaks = find_r_peaks(ecg, fs)
-        found = [_found(delineate(lead, fs, peaks)) for lead in ecg]
-        yield {
-            point: _errors(marked[point] - begin, [one[point] for one in found], fs)
-            for point in POINTS
-        }
+def _answers(others: Peers, records: Sequence[Marked], names: Sequence[str]) -> Answers:
+    """Return what each peer finds in each recording, lead by lead; nothing where it fails."""
+    nothing = [dict.fromkeys(POINTS, ())]
+    found: Answers = {name: [] for name in names}
+    for record in records:
+        others.load(record.ecg[_scored(record)])
+        for name in names:
+            leads = others.reply(name, record.fs).get("leads") or nothing
+            found[name].append(
+                [{point: np.array(at, dtype=float) for point, at in lead.items()} for lead in leads]
+            )
+    return found
 
 
-def marks(path: Path) -> Marks:
-    """Return the samples that the expert marked, by kind of point."""
-    codes, places = read_annotations(path)
-    marked: dict[str, list[int]] = {point: [] for point in (*POINTS, "QRS peak", "T on")}
-    for at, code in enumerate(codes.tolist()):
-        if code not in _WAVES:
-            continue
-        wave = _WAVES[code]
-        marked[f"{wave} peak"].append(int(places[at]))
-        if at and codes[at - 1] == _BEGIN:
-            marked[f"{wave} on"].append(int(places[at - 1]))
-        if at + 1 < codes.size and codes[at + 1] == _END:
-            marked[f"{wave} off"].append(int(places[at + 1]))
-    return {point: np.array(samples, dtype=np.float64) for point, samples in marked.items()}
+def _scored(record: Marked) -> list[int]:
+    """Return the leads that are compared with the marks: II of twelve, or both of two."""
+    return [LEAD_II] if len(record.marks) > 1 else list(range(len(record.ecg)))
 
 
-def _found(result: Delineation) -> Marks:
-    points = {}
-    for name, wave in (("P", result.p), ("QRS", result.qrs), ("T", result.t)):
-        for part, samples in (("on", wave.onset), ("peak", wave.peak), ("off", wave.offset)):
-            points[f"{name} {part}"] = np.sort(samples[samples >= 0]).astype(np.float64)
-    return points
+def _theirs(records: Sequence[Marked], answers: Answers) -> dict[str, list[OfRecord]]:
+    """Return the errors of the peers; one that fails on a recording has missed its marks."""
+    return {
+        name: [
+            errors(record.marks[_scored(record)[0]], one, record.fs)
+            for record, one in zip(records, found, strict=True)
+        ]
+        for name, found in answers.items()
+    }
 
 
-def _errors(marked: NDArray[np.float64], found: Sequence[NDArray[np.float64]], fs: float) -> Errors:
-    """Return the smallest error over the leads of each mark that has one within the tolerance."""
-    best = np.full(marked.size, np.inf)
-    for places in found:
-        if places.size:
-            away = places[np.newaxis] - marked[:, np.newaxis]
-            nearest = away[np.arange(marked.size), np.abs(away).argmin(axis=1)]
-            best = np.where(np.abs(nearest) < np.abs(best), nearest, best)
-    near = np.abs(best) <= TOLERANCE_S * fs
-    return Errors(best[near] / fs * 1000, int((~near).sum()))
+def _points_table(
+    report: Report,
+    row: Row,
+    ours: Mapping[str, Sequence[OfRecord]],
+    theirs: Mapping[str, Sequence[OfRecord]],
+) -> None:
+    lines = [
+        (name, *(row([one[point] for one in every]) for point in POINTS))
+        for name, every in (*ours.items(), *theirs.items())
+    ]
+    report.table(("", *POINTS), lines)
 
 
-def _pooled(errors: Sequence[Errors]) -> str:
-    every = np.concatenate([one.ms for one in errors])
-    return f"{every.mean():+.1f} ± {every.std():.1f} [{_share(errors)}]"
+def _presence_table(report: Report, records: Sequence[Marked], answers: Answers) -> None:
+    """Say how many waves are found, and how many that are not there, in lead II."""
+    rows = []
+    ours = [found_by_us(record, (LEAD_II,)) for record in records]
+    for name, found in ((OURS, ours), *answers.items()):
+        shares = []
+        for wave in ("P", "T"):
+            total = Presence(0, 0, 0)
+            for record, one in zip(records, found, strict=True):
+                total += presence(record.marks[LEAD_II], one[0], wave, record.fs)
+            shares += [f"{total.sensitivity:.1f}", f"{total.precision:.1f}"]
+        rows.append((name, *shares))
+    report.say("Waves present, LUDB lead II:")
+    report.table(("", "P Se %", "P +P %", "T Se %", "T +P %"), rows)
 
 
-def _by_record(errors: Sequence[Errors]) -> str:
-    each = [one.ms for one in errors if one.ms.size > 1]
+def _all_leads(report: Report, records: Sequence[Marked]) -> None:
+    every: list[OfRecord] = []
+    for record in records:
+        found = found_by_us(record, range(len(record.ecg)))
+        every += [
+            errors(marked, [one], record.fs)
+            for marked, one in zip(record.marks, found, strict=True)
+        ]
+    report.say("LUDB, all twelve leads, ours: ms, mean ± SD [share found, %]")
+    report.table(POINTS, [[pooled([one[point] for one in every]) for point in POINTS]])
+
+
+def _intervals(report: Report, records: Sequence[Marked]) -> None:
+    """Say how far the global intervals are from those that the marks give."""
+    result = compare(records)
+    report.say(
+        "Global intervals of LUDB, ours minus those of the marks of all leads read in the same "
+        f"way, ms. Of {result.without_p} recordings without a P wave in any lead, "
+        f"{result.p_said_all_the_same} were given one."
+    )
+    report.table(
+        ("interval", "recordings", "mean", "SD", "median", "5 %", "95 %", "largest"),
+        [
+            (
+                name.removesuffix("_ms").upper(),
+                away.size,
+                f"{away.mean():+.1f}",
+                f"{away.std():.1f}",
+                *(f"{value:+.1f}" for value in np.quantile(away, (0.5, 0.05, 0.95))),
+                f"{np.abs(away).max():.0f}",
+            )
+            for name, away in result.differences.items()
+        ],
+    )
+
+
+def pooled(of_records: Sequence[Errors]) -> str:
+    """Write mean and SD over all marks, and the share found."""
+    every = np.concatenate([one.ms for one in of_records])
+    return f"{every.mean():+.1f} ± {every.std():.1f} [{_share(of_records)}]"
+
+
+def by_record(of_records: Sequence[Errors]) -> str:
+    """Write the mean of the record means, the mean of the record SDs, and the share found."""
+    each = [one.ms for one in of_records if one.ms.size > 1]
     means, spreads = [ms.mean() for ms in each], [ms.std(ddof=1) for ms in each]
-    return f"{np.mean(means):+.1f} ({np.mean(spreads):.1f}) [{_share(errors)}]"
+    return f"{np.mean(means):+.1f} ({np.mean(spreads):.1f}) [{_share(of_records)}]"
 
 
-def _share(errors: Sequence[Errors]) -> str:
-    found, missed = sum(one.ms.size for one in errors), sum(one.missed for one in errors)
+def _share(of_records: Sequence[Errors]) -> str:
+    found, missed = sum(one.ms.size for one in of_records), sum(one.missed for one in of_records)
     return f"{100 * found / max(1, found + missed):.1f}"

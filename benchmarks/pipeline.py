@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, find_peaks, iirnotch, sosfiltfilt, tf2sos
 
-from benchmarks.delineation import LUDB_LEADS
 from benchmarks.peers.environment import peers
 from benchmarks.recordings import read_wfdb
 from benchmarks.report import Report, median_ratio
+from benchmarks.wave_marks import LUDB_LEADS
 from drivers.virtual.patient import Patient
 from drivers.virtual.physiology.dipole import LEADS
 from dsp import clean_ecg, delineate, find_r_peaks, measure_ecg, median_beat

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsp.arrays import Floats, Places, checked_leads, checked_peaks, checked_rate
-from dsp.wave_search import ABSENT, WITNESSES, Beats, p_and_t
+from dsp.wave_search import ABSENT, WITNESSES, Beats, irregular, p_and_t
 from dsp.waves import BEFORE_R_S, QUIET_TO_S, qrs_bounds, thinned
 
 BEFORE_S, AFTER_S = 0.5, 0.75  # around an R peak: the longest PR with its P, the longest QT
@@ -146,6 +146,8 @@ def _found(strips: Floats, fs: float, beats: Places) -> Places:
             centre=centre,
             before_s=np.concatenate([usual, rr]),
             after_s=np.concatenate([rr, usual]),
+            irregular=irregular(np.concatenate([rr, rr[-1:]]) if rr.size else usual),
+            common=_common(alike),
         )
     )
     p, t = (np.where(wave >= 0, (wave + shift) * step, ABSENT) for wave in waves)
@@ -198,6 +200,18 @@ def _alike(qrs: Floats) -> Floats:
         likeness = np.einsum("lbc,lbc->lb", qrs[:, apart:], qrs[:, :-apart]) / (small * large)
         marked[:, :-apart] = (likeness > ALIKE) & (small > ALIKE_SIZE * large)
     return alike
+
+
+def _common(alike: Floats) -> NDArray[np.bool_]:
+    """Say of each beat whether it looks like half of its neighbours; of all, where few beats do."""
+    like, near = np.zeros(alike.shape[1:]), np.zeros(alike.shape[2])
+    for apart, marked in enumerate(alike, 1):
+        like[:, apart:] += marked[:, :-apart]
+        like[:, :-apart] += marked[:, :-apart]
+        near[apart:] += 1
+        near[:-apart] += 1
+    common = 2 * like >= near
+    return np.asarray(common | (common.mean(axis=1, keepdims=True) < 0.5))
 
 
 def _shared(rows: Floats, alike: Floats) -> Floats:

@@ -9,20 +9,21 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from dsp.arrays import Floats, Places, checked_leads, checked_rate
 from dsp.beats import HeartRate, MedianBeat, beats_of, heart_rate
 from dsp.delineation import Delineation, Wave, step_of
 from dsp.rpeaks import find_r_peaks
-from dsp.wave_search import ABSENT, Beats, p_and_t
+from dsp.wave_search import ABSENT, Beats, irregular, p_and_t
 from dsp.waves import qrs_bounds, thinned
 
 LEAST_BEATS = 3
 MANY_LEADS = 6
-APART_S = 0.05  # leads of one heart begin and end no further from their median
+APART_S = 0.04  # leads of one heart begin and end no further from their median
 P_LEADS_SHARE = 0.25  # of the leads in which a P wave must stand to be one
 LEAST_AXIS_SHARE = 0.05  # of the largest area of a lead; a smaller vector has no sure direction
 QTC_FORMULAE = ("Bazett", "Fridericia", "Framingham", "Hodges")
@@ -91,16 +92,16 @@ def measure_ecg(microvolts: ArrayLike, fs: float, leads: Sequence[str]) -> EcgMe
             none = np.full((9, len(strips)), ABSENT, dtype=np.intp)
             why = f"fewer than {LEAST_BEATS} beats of one shape"
             return _Reader(rate, beat, none, names, why).measurements(pulse)
-        usual = float(np.median(np.diff(peaks))) / rate
-        points = _points(np.nan_to_num(beat.waves), np.nan_to_num(rows), beat.centre, rate, usual)
+        points = _points(beat, np.nan_to_num(rows), rate, np.diff(peaks) / rate)
         return _Reader(rate, beat, points, names).measurements(pulse)
 
 
-def _points(waves: Floats, beats: Floats, centre: int, fs: float, rr_s: float) -> Places:
+def _points(beat: MedianBeat, beats: Floats, fs: float, rr_s: Floats) -> Places:
     """Return the nine points of each lead's median beat, (9, leads), from the beats it is of."""
+    waves, centre = np.nan_to_num(beat.waves), beat.centre
     onset, offset = qrs_bounds(waves, centre, fs)
     step = step_of(fs)
-    around = np.full(len(waves), rr_s)
+    around = np.full(len(waves), np.median(rr_s))
     bounds = [np.round(bound / step).astype(np.intp)[np.newaxis] for bound in (onset, offset)]
     p, t = p_and_t(
         Beats(
@@ -112,6 +113,8 @@ def _points(waves: Floats, beats: Floats, centre: int, fs: float, rr_s: float) -
             centre=round(centre / step),
             before_s=around,
             after_s=around,
+            irregular=np.full(len(waves), np.median(irregular(rr_s)) > 0),
+            common=np.ones((1, len(waves)), dtype=bool),
         )
     )
     qrs = np.stack([onset, np.full_like(onset, centre), offset])
@@ -195,10 +198,9 @@ class _Reader:
         least = max(1, math.ceil(P_LEADS_SHARE * leads)) if wave == 0 else 1
         if there.sum() < least:
             return None
-        rank = 1 if there.sum() >= MANY_LEADS else 0
         return (
-            int(np.sort(_together(onset[there], self.fs))[rank]),
-            int(np.sort(_together(offset[there], self.fs))[-1 - rank]),
+            int(global_bound(onset[there], self.fs, last=False)),
+            int(global_bound(offset[there], self.fs, last=True)),
         )
 
     def axis(
@@ -224,13 +226,16 @@ class _Reader:
         return math.degrees(math.atan2(down, across))
 
 
-def _together(points: Places, fs: float) -> Places:
-    """Return the points that lie with most others: an outlying one is an error, not a lead's own.
+def global_bound(points: NDArray[Any], fs: float, *, last: bool) -> float:
+    """Return where a wave begins or ends in all leads, from where it does in each (samples).
 
-    With fewer than `MANY_LEADS` all are returned.
+    With `MANY_LEADS` or more, of those that lie with most others the second earliest or latest: an
+    outlying one is an error, not a lead's own, and one noisy lead must not decide.
     """
     near = np.abs(points - np.median(points)) <= APART_S * fs
-    return points[near] if near.sum() >= MANY_LEADS else points
+    together = points[near] if near.sum() >= MANY_LEADS else points
+    rank = 1 if points.size >= MANY_LEADS else 0
+    return float(np.sort(together)[-1 - rank if last else rank])
 
 
 def _down(area: Mapping[str, float]) -> float:

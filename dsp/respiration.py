@@ -1,10 +1,11 @@
 """Respiration rate from chest impedance, or from what breathing does to a pulse wave or an ECG.
 
 Breathing shows in a pleth and in an ECG three times over: beats grow and shrink, their level moves,
-and they come sooner while breathing in. Each is a row of values at the beats, brought to 4 Hz; each
-gives a rate, or none. They are fused only where they agree, as Karlen et al. 2013 do; else there is
-no result. A rate of one row is the first high peak of its autocorrelation: breaths need not be sine
-waves, but each must be like the last.
+and they come sooner while breathing in. Each is a row of values at the beats, brought to 4 Hz. Rows
+are fused by the mean of their autocorrelations, in which the more regular ones weigh more: breaths
+need not be sine waves, but each must be like the last and like the one before. What the rows say
+has to be the same in two of them at least, as Karlen et al. 2013 ask, or very regular in one; the
+level alone does not count, as wander does the same. Else there is no result.
 """
 
 from dataclasses import dataclass
@@ -13,21 +14,37 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dsp.arrays import Floats, Places, checked_rate
+from dsp.arrays import Floats, checked_rate
+from dsp.modulation import PULSE, QRS, WORKING_HZ, Modulations, modulations
 from dsp.pulse import checked_row, checked_slow_rate, pulse_peaks
 from dsp.rpeaks import find_r_peaks
 
-WORKING_HZ = 4.0
 SHORTEST_S = 20.0
 SLOWEST_PER_MIN, FASTEST_PER_MIN = 4.0, 60.0
 # Slower than this the beats' modulation is that of blood pressure (0.1 Hz), not of breathing.
 SLOWEST_OF_BEATS_PER_MIN = 8.0
+BEATS_A_BREATH = 2.2  # with fewer, a fast breath looks like a slow one
 MOST_GAP = 0.2
-LEAST_REGULARITY = 0.5  # of the autocorrelation at one breath
-LEAST_SECOND = 0.4  # at two breaths: a slow random walk repeats once by chance, hardly twice
 FIRST_SHARE = 0.7  # a peak of the autocorrelation so near to the best is one breath, not two
-MOST_APART_PER_MIN = 4.0  # standard deviation of what is fused (Karlen et al. 2013)
-LEAST_BEATS = 12
+FUSED_FIRST_SHARE = 0.5  # in a mean of rows the noise of each is less
+
+
+@dataclass(frozen=True, slots=True)
+class Regularity:
+    """Least autocorrelation at one breath, and at two.
+
+    A slow random walk repeats once by chance, hardly twice.
+    """
+
+    once: float
+    twice: float
+
+
+OF_BREATHS = Regularity(0.5, 0.4)
+FUSED = Regularity(0.5, 0.35)
+ALONE = Regularity(0.75, 0.6)
+LEAST_SUPPORT = 0.25  # autocorrelation of a row at one breath of the others
+LEAST_ROWS = 2
 
 
 class Source(StrEnum):
@@ -64,7 +81,7 @@ def respiration_rate(signal: ArrayLike, fs: float, source: str = "impedance") ->
     Parameters
     ----------
     signal
-        (n,) real numbers, best 30 to 60 s; NaN, infinity or beyond 1e100 is a gap.
+        (n,) real numbers, best 40 to 60 s; NaN, infinity or beyond 1e100 is a gap.
     fs
         Sampling rate in Hz: 25 to 500, for an ECG 100 to 2000.
     source
@@ -74,8 +91,9 @@ def respiration_rate(signal: ArrayLike, fs: float, source: str = "impedance") ->
     Returns
     -------
     RespirationRate
-        From 4 to 60 a minute. None when under 20 s are given, a fifth is missing, breaths are not
-        alike, or what amplitude, level and rhythm of the beats say differs by more than 4 a minute.
+        From 4 to 60 a minute; from a pleth or an ECG 8 to not quite half the heart rate, and a
+        breath that is faster or slower gives no result. None when under 20 s are given, a fifth is
+        missing, breaths are not alike, or size, level and rhythm of the beats do not agree.
 
     Raises
     ------
@@ -100,31 +118,55 @@ def respiration_rate(signal: ArrayLike, fs: float, source: str = "impedance") ->
             return RespirationRate(None, 0.0, NoRespiration.FLAT)
         row = row / span - row[0] / span
         if source == Source.IMPEDANCE:
-            return _single(_slowed(row, rate))
+            return _of_breaths(_slowed(row, rate))
         if source == Source.PLETH:
-            return _fused(_modulations(row, pulse_peaks(row, rate), rate, 0.35))
-        return _fused(_modulations(row, find_r_peaks(row, rate), rate, 0.06))
+            return _of_beats(modulations(row, pulse_peaks(row, rate), rate, PULSE))
+        return _of_beats(modulations(row, find_r_peaks(row, rate), rate, QRS))
 
 
-def _modulations(row: Floats, peaks: Places, fs: float, reach_s: float) -> list[Floats]:
-    """Return amplitude, level and interval of the beats at 4 Hz; none with too few beats."""
-    reach = round(reach_s * fs)
-    peaks = peaks[(peaks >= reach) & (peaks < row.size - reach)]
-    if peaks.size < LEAST_BEATS:
-        return []
-    around = row[peaks[:, np.newaxis] + np.arange(-reach, 1)]
-    foot, crest = around.min(axis=1), row[peaks]
-    interval = np.diff(peaks) / fs
-    seconds = np.arange(peaks[1] / fs, peaks[-1] / fs, 1 / WORKING_HZ)
-    rows = (crest[1:] - foot[1:], (crest[1:] + foot[1:]) / 2, interval)
-    return [np.interp(seconds, peaks[1:] / fs, _without_outliers(one)) for one in rows]
+def _of_breaths(row: Floats) -> RespirationRate:
+    """Return the rate of a signal that goes up and down with each breath, at 4 Hz."""
+    slowest = round(WORKING_HZ * 60 / SLOWEST_PER_MIN)
+    alike = _autocorrelation(row, slowest)
+    lag = _breath(alike, _lags(FASTEST_PER_MIN), slowest, FIRST_SHARE)
+    quality = _quality(alike, lag)
+    if lag is None or not _regular(alike, lag, OF_BREATHS):
+        return RespirationRate(None, quality, NoRespiration.IRREGULAR)
+    return RespirationRate(_per_min(alike, lag), quality)
 
 
-def _without_outliers(values: Floats) -> Floats:
-    """Return the values, those beyond four scatters drawn in: an ectopic beat is no breath."""
-    middle = np.median(values)
-    scatter = 4 * 1.4826 * np.median(np.abs(values - middle))
-    return np.clip(values, middle - scatter, middle + scatter)
+def _of_beats(found: Modulations | None) -> RespirationRate:
+    """Return the rate that the modulations of the beats agree on."""
+    if found is None:
+        return RespirationRate(None, 0.0, NoRespiration.TOO_FEW_BEATS)
+    slowest = round(WORKING_HZ * 60 / SLOWEST_OF_BEATS_PER_MIN)
+    fastest = _lags(min(FASTEST_PER_MIN, found.beats_per_min / BEATS_A_BREATH))
+    each = [_autocorrelation(row, slowest) for row in found.rows]
+    weights = [_quality(one, _breath(one, fastest, slowest, 1.0)) ** 2 for one in each]
+    if not sum(weights) > 0:
+        return RespirationRate(None, 0.0, NoRespiration.IRREGULAR)
+    fused: Floats = np.average(each, axis=0, weights=weights)
+    lag = _breath(fused, fastest, slowest, FUSED_FIRST_SHARE)
+    if lag is None:
+        return RespirationRate(None, 0.0, NoRespiration.IRREGULAR)
+    return _agreed(each, fused, lag)
+
+
+def _agreed(each: list[Floats], fused: Floats, lag: int) -> RespirationRate:
+    """Return the rate at a lag if two rows or more are for it, or one but for the last surely."""
+    together = _regular(fused, lag, FUSED)
+    if together and sum(_near(one, lag) > LEAST_SUPPORT for one in each) >= LEAST_ROWS:
+        return RespirationRate(_per_min(fused, lag), _quality(fused, lag))
+    for one in each[:-1]:
+        if _regular(one, lag, ALONE):
+            return RespirationRate(_per_min(one, lag), _quality(one, lag))
+    reason = NoRespiration.DISAGREEMENT if together else NoRespiration.IRREGULAR
+    return RespirationRate(None, _quality(fused, lag), reason)
+
+
+def _lags(per_min: float) -> int:
+    """Return the shortest lag, in samples at 4 Hz, that is no faster than this."""
+    return int(np.ceil(WORKING_HZ * 60 / per_min))
 
 
 def _slowed(row: Floats, fs: float) -> Floats:
@@ -137,64 +179,54 @@ def _slowed(row: Floats, fs: float) -> Floats:
     return means
 
 
-def _single(row: Floats) -> RespirationRate:
-    """Return the rate of one row at 4 Hz."""
-    per_min, quality = _periodicity(row)
-    if per_min is None:
-        return RespirationRate(None, quality, NoRespiration.IRREGULAR)
-    return RespirationRate(per_min, quality)
+def _autocorrelation(row: Floats, slowest: int) -> Floats:
+    """Return how alike a row is to itself up to two of the slowest breaths later; 0 of nothing.
 
-
-def _fused(rows: list[Floats]) -> RespirationRate:
-    """Return the rate that the rows agree on."""
-    if not rows:
-        return RespirationRate(None, 0.0, NoRespiration.TOO_FEW_BEATS)
-    found = [
-        (rate, quality)
-        for rate, quality in (_periodicity(row, SLOWEST_OF_BEATS_PER_MIN) for row in rows)
-        if rate is not None
-    ]
-    if len(found) < 2:
-        best = max((quality for _, quality in found), default=0.0)
-        return RespirationRate(None, best, NoRespiration.IRREGULAR)
-    rates, qualities = np.array(found).T
-    if rates.std() > MOST_APART_PER_MIN:
-        return RespirationRate(None, float(qualities.mean()), NoRespiration.DISAGREEMENT)
-    return RespirationRate(float(np.average(rates, weights=qualities)), float(qualities.mean()))
-
-
-def _periodicity(row: Floats, slowest: float = SLOWEST_PER_MIN) -> tuple[float | None, float]:
-    """Return breaths a minute and how alike they are, from a row at 4 Hz."""
-    slow = round(WORKING_HZ * 60 / slowest)
-    window = np.hanning(slow | 1)
-    if row.size <= window.size:
-        window = np.hanning(max(3, (row.size - 1) | 1))
+    What is slower than a breath is taken out first.
+    """
+    window = np.hanning(min(slowest | 1, max(3, (row.size - 1) | 1)))
     padded = np.pad(row, window.size // 2, mode="reflect")
     wave = row - np.convolve(padded, window / window.sum(), mode="valid")[: row.size]
     wave = np.convolve(wave, [0.25, 0.5, 0.25], mode="same")
     wave = wave - wave.mean()
     power = float(wave @ wave)
+    longest = min(2 * slowest + 2, 2 * row.size // 3)
     if not power > 0:
-        return None, 0.0
-    longest = min(2 * slow + 2, 2 * row.size // 3)
+        return np.zeros(longest + 1)
     lags = np.arange(longest + 1)
     alike = np.array([wave[: wave.size - lag] @ wave[lag:] for lag in lags.tolist()])
-    alike = alike / power * wave.size / (wave.size - lags)
-    first = int(WORKING_HZ * 60 / FASTEST_PER_MIN)
+    return np.asarray(alike / power * wave.size / (wave.size - lags))
+
+
+def _breath(alike: Floats, fastest: int, slowest: int, share: float) -> int | None:
+    """Return the first peak that is nearly as high as the highest; None where there is none."""
     inner = alike[1:-1]
     at = np.flatnonzero((inner > alike[:-2]) & (inner >= alike[2:])) + 1
-    at = at[(at >= first) & (at <= slow)]
+    at = at[(at >= fastest) & (at <= slowest)]
     if at.size == 0:
-        return None, 0.0
-    best = float(alike[at].max())
-    quality = min(1.0, max(0.0, best))
-    if best < LEAST_REGULARITY:
-        return None, quality
-    lag = int(at[alike[at] >= FIRST_SHARE * best][0])
-    second = alike[2 * lag - 2 : 2 * lag + 3]
-    if second.size == 0 or second.max() < LEAST_SECOND:
-        return None, quality
+        return None
+    high = at[alike[at] >= share * alike[at].max()]
+    return int(high[0]) if high.size else None
+
+
+def _near(alike: Floats, lag: int) -> float:
+    """Return the highest value at or beside a lag."""
+    return float(alike[lag - 1 : lag + 2].max())
+
+
+def _quality(alike: Floats, lag: int | None) -> float:
+    return 0.0 if lag is None else min(1.0, max(0.0, float(alike[lag])))
+
+
+def _regular(alike: Floats, lag: int, least: Regularity) -> bool:
+    """Say whether one breath is like the last, and like the one before."""
+    twice = alike[2 * lag - 2 : 2 * lag + 3]
+    return _near(alike, lag) >= least.once and twice.size > 0 and bool(twice.max() >= least.twice)
+
+
+def _per_min(alike: Floats, lag: int) -> float:
+    """Return the rate at a peak, between the lags by a parabola."""
     before, here, after = alike[lag - 1 : lag + 2].tolist()
     bend = before - 2 * here + after
     exact = lag + (0.5 * (before - after) / bend if bend else 0.0)
-    return 60.0 * WORKING_HZ / exact, quality
+    return 60.0 * WORKING_HZ / exact

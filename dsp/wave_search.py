@@ -3,10 +3,12 @@
 Beats come as rows in groups: all beats of a lead, or the median beats of all leads. The place where
 most of a group have a wave narrows the search in each. A wave is said to be there when it stands at
 the same place in most of the beats that witness for it: the fibrillation waves of one beat do not,
-nor does noise.
+nor does noise. Few witnesses have to agree better, and so have the P waves of an irregular rhythm,
+which is mostly one without.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,7 @@ from dsp.waves import (
 ABSENT = -1
 WITNESSES = 17  # beats of which the middle one's waves are believed or not
 NORMAL = 1.4826  # standard deviations in a median absolute deviation
+IRREGULAR = 0.1  # usual change from one RR interval to the next, of the interval
 
 # Where waves are sought: P by seconds before QRS onset, T by sqrt(RR) seconds after R, because QT
 # goes about with the root of RR (Bazett). The second spread is that around the record's own place.
@@ -54,6 +57,8 @@ class Beats:
     centre: int
     before_s: Floats  # RR interval before each member, (members,)
     after_s: Floats
+    irregular: NDArray[np.bool_]  # whether the rhythm around it is, (members,)
+    common: NDArray[np.bool_]  # whether its shape is that of most around, (groups, members)
 
     def samples(self, seconds: float) -> int:
         """Return a time in samples."""
@@ -72,11 +77,9 @@ def p_and_t(beats: Beats) -> tuple[Places, Places]:
         shape = beats.own.shape[:-1]
         onset, offset = (np.broadcast_to(b[..., np.newaxis], shape) for b in (onset, offset))
     bare = bridged(beats.own, onset, offset, beats.fs)
-    for wave, kind, anchor in (
-        (p, P_WAVE, beats.onset),
-        (t, T_WAVE, np.full_like(beats.onset, beats.centre)),
-    ):
-        there = _believed(bare, wave[1], anchor, beats.fs, kind)
+    few = np.sqrt(WITNESSES / min(WITNESSES, beats.own.shape[-2]))
+    for wave, kind, surer in ((p, P_WAVE, few * (1.0 + beats.irregular)), (t, T_WAVE, 1.0)):
+        there = _believed(bare, wave[1], beats, kind, kind.coherence * surer)
         there &= (wave[0] < wave[1]) & (wave[1] < wave[2])
         wave[:, ~there] = ABSENT
     return p, t
@@ -153,33 +156,48 @@ def _median(values: Floats, counted: NDArray[np.bool_], otherwise: Floats) -> Fl
 
 
 def _believed(
-    bare: Floats, peaks: Places, anchor: Places, fs: float, shape: Shape
+    bare: Floats, peaks: Places, beats: Beats, shape: Shape, least: Floats | float
 ) -> NDArray[np.bool_]:
     """Say of each row whether its wave stands, the same, in the beats that witness for it.
 
     Noise and fibrillation give a place of the cycle a value that scatters about nothing; a wave
-    gives it one that is larger than its scatter.
+    gives it one that is `least` times larger than its scatter.
     """
-    found = peaks >= 0
+    found, fs = peaks >= 0, beats.fs
     if bare.ndim > peaks.ndim + 1:
         at = np.broadcast_to(peaks[..., np.newaxis], bare.shape[:-1])
-        middle, scatter = _middle_and_scatter(contrast_at(bare, at, fs, shape))
-        return found & (np.abs(middle) > shape.coherence * NORMAL * scatter)
+        seen = contrast_at(bare, at, fs, shape)
+        middle, scatter = _middle_and_scatter(seen, np.ones(seen.shape, dtype=bool))
+        return found & (np.abs(middle) > least * scatter)
     nothing = np.zeros((len(peaks), 1))
-    usual = anchor + np.round(_median((peaks - anchor).astype(np.float64), found, nothing)).astype(
-        np.intp
-    )
-    half = WITNESSES // 2
-    seen = contrast_at(bare, usual, fs, shape)
-    seen = np.pad(seen, ((0, 0), (half, half)), mode="symmetric")
-    around = np.lib.stride_tricks.sliding_window_view(seen, WITNESSES, axis=-1)
-    middle, scatter = _middle_and_scatter(around)
+    usual = np.round(_median(peaks.astype(np.float64), found & beats.common, nothing))
+    at = np.broadcast_to(usual.astype(np.intp), peaks.shape)
+    seen = around(contrast_at(bare, at, fs, shape))
+    middle, scatter = _middle_and_scatter(seen, around(beats.common))
     own = contrast_at(bare, np.maximum(peaks, 0), fs, shape) * np.sign(middle)
     middle = np.abs(middle)
-    return found & (middle > shape.coherence * NORMAL * scatter) & (own > shape.own_share * middle)
+    return found & (middle > least * scatter) & (own > shape.own_share * middle)
 
 
-def _middle_and_scatter(seen: Floats) -> tuple[Floats, Floats]:
-    """Return the median over the last axis, and the median distance from it."""
-    middle = np.median(seen, axis=-1)
-    return middle, np.median(np.abs(seen - middle[..., np.newaxis]), axis=-1)
+def around(values: NDArray[Any]) -> NDArray[Any]:
+    """Return for each value those of the witnesses around it, (..., WITNESSES)."""
+    half = WITNESSES // 2
+    padded = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(half, half)], mode="symmetric")
+    return np.lib.stride_tricks.sliding_window_view(padded, WITNESSES, axis=-1)
+
+
+def irregular(rr_s: Floats) -> NDArray[np.bool_]:
+    """Say of each RR interval whether the rhythm around it is irregular."""
+    if rr_s.size < 2:
+        return np.zeros(rr_s.shape, dtype=bool)
+    change = np.abs(np.diff(rr_s, prepend=rr_s[1]))
+    usual = np.median(around(rr_s), axis=-1)
+    return np.asarray(np.median(around(change), axis=-1) > IRREGULAR * usual)
+
+
+def _middle_and_scatter(seen: Floats, counted: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Return the median of what is counted, and the standard deviation around it."""
+    nothing = np.zeros((*seen.shape[:-1], 1))
+    middle = _median(seen, counted, nothing)
+    scatter = NORMAL * _median(np.abs(seen - middle), counted, nothing)
+    return middle[..., 0], scatter[..., 0]

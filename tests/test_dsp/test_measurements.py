@@ -1,6 +1,11 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from benchmarks.wave_intervals import compare
+from benchmarks.wave_marks import ludb
 from dsp import measure_ecg
 
 FS = 500.0
@@ -102,6 +107,19 @@ def test_one_lead_off_changes_nothing_but_by_noise(ecg, rhythm):
     without = measure_ecg(leads, FS, NAMES)
     assert without.qrs_ms == pytest.approx(whole.qrs_ms, abs=4)
     assert without.qt_ms == pytest.approx(whole.qt_ms, abs=8)
+
+
+def test_intervals_are_those_of_the_marks_at_least_this_well(measured):
+    folder = os.environ.get("VITALS_EDGE_DATA")
+    if not folder:
+        assert measured().qt_ms == pytest.approx(405, abs=20)
+        return
+    found = compare(list(ludb(Path(folder))))
+    most = {"p_ms": (6, 13.5), "pr_ms": (4, 7), "qrs_ms": (3, 12.5), "qt_ms": (8, 15)}
+    for name, (mean, spread) in most.items():
+        away = found.differences[name]
+        assert (abs(away.mean()) < mean, away.std() < spread) == (True, True), name
+    assert found.p_said_all_the_same <= 5
 
 
 @pytest.mark.parametrize("names", ["III", ("I",), ("I", "I"), ("I", "II", "V1")])

@@ -53,6 +53,13 @@ def test_the_rate_of_the_waves_confirms_the_instrument_or_contradicts_it(rhythm)
     assert pulse_agreement(np.zeros(2000), 100.0, 72.0).agrees is None
 
 
+def test_an_instrument_that_averages_an_irregular_pulse_is_confirmed():
+    beats = np.cumsum([0.5, *[0.55, 0.6, 1.2, 0.6] * 6])
+    found = pulse_agreement(pleth(beats, beats[-1] + 1, 100.0), 100.0, 60 / 0.7375)
+    assert found.agrees is True
+    assert abs(found.ours.per_min - 60 / 0.7375) > 10
+
+
 @pytest.mark.parametrize(
     ("wave", "fs", "named"),
     [

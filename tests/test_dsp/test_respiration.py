@@ -4,10 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.breath import cases
 from dsp import respiration_rate
 from dsp.respiration import NoRespiration
 
 FS = 100.0
+SEVERAL = list(cases(range(3, 5), ("healthy", "low-perfusion")))
 
 
 def breaths(per_min, seconds=40, fs=FS, noise=0.05):
@@ -71,6 +73,41 @@ def test_noise_and_slow_drift_seldom_pass_for_breathing():
     drift = [respiration_rate(np.cumsum(random.normal(size=4000)), FS) for _ in range(40)]
     assert sum(found.per_min is not None for found in white) == 0
     assert sum(found.per_min is not None for found in drift) <= 4
+
+
+@pytest.mark.parametrize("source", ["pleth", "ecg"])
+def test_of_a_patient_who_does_not_breathe_no_rate_is_said(source):
+    still = [case for case in SEVERAL if case.per_min is None]
+    assert [respiration_rate(*case.signals[source], source).per_min for case in still] == [
+        None
+    ] * len(still)
+
+
+@pytest.mark.parametrize(("source", "least"), [("impedance", 4), ("pleth", 3), ("ecg", 3)])
+def test_what_is_said_of_virtual_patients_is_right(source, least):
+    errors = [
+        found.per_min - case.per_min
+        for case in SEVERAL
+        if case.per_min is not None
+        and (found := respiration_rate(*case.signals[source], source)).per_min is not None
+    ]
+    assert len(errors) >= least
+    assert np.abs(errors).max() < 2
+
+
+def test_a_breath_too_fast_for_the_beats_gives_no_slow_rate(ecg):
+    t = np.arange(60 * 250) / 250.0
+    strip = ecg(250.0, np.arange(0.4, 59, 1.0), 60, noise=0.005)
+    strip *= 1 + 0.2 * np.sin(2 * np.pi * 0.58 * t)  # 35 a minute, of a heart that beats 60
+    assert respiration_rate(strip, 250.0, "ecg").per_min is None
+
+
+def test_ectopic_beats_are_no_breaths(ecg):
+    beats = np.arange(0.6, 60, 0.8)
+    early = np.arange(beats.size) % 5 == 4  # 15 a minute
+    strip = ecg(250.0, beats[~early], 60, noise=0.01)
+    strip += ecg(250.0, beats[early] - 0.25, 60, waves=((0.0, 0.03, 1.6), (0.3, 0.05, -0.4)))
+    assert respiration_rate(strip, 250.0, "ecg").per_min is None
 
 
 @pytest.mark.parametrize(
