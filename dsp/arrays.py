@@ -68,5 +68,9 @@ def windows_at(samples: Floats, begins: Places, width: int) -> Floats:
     if begins.size < FEW:
         few: Floats = samples[begins[:, np.newaxis] + np.arange(width)]
         return few
-    many: Floats = np.lib.stride_tricks.sliding_window_view(samples, width)[begins]
+    # A view of every window there is; `sliding_window_view` does the same, more slowly.
+    row = np.ascontiguousarray(samples)
+    step = row.itemsize
+    every: Floats = np.ndarray((row.size - width + 1, width), row.dtype, row, 0, (step, step))
+    many: Floats = every[begins]
     return many

@@ -10,10 +10,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.arrays import FEW, Floats, Places, windows_at
-from dsp.qrs import Rates
+from dsp.arrays import Floats, Places, windows_at
+from dsp.qrs import STRETCH, Rates
 from dsp.qrs_levels import RunningLevels
-from dsp.qrs_rules import THRESHOLD, WEAK_CONTRAST, WEAK_THRESHOLD, Candidates, level_between
+from dsp.qrs_rules import WEAK_CONTRAST, WEAK_EVIDENCE, WEAK_SHARE, Candidates
 
 BEND_REACH = 4  # working samples around an envelope maximum in which its steepest part lies
 QRS_HALF_S = 0.1  # from its middle, the envelope's own width included
@@ -30,16 +30,26 @@ def search(
     """
     wave = waves[0]
     at = local_maxima(wave, *span)
-    peak, quiet = levels.of((at + first) // levels.size).T
-    kept = wave[at] >= level_between(quiet, peak, WEAK_THRESHOLD)
-    if at.size > FEW:
-        kept[kept] = _unsurpassed(wave, at[kept], rates.refractory)
-    at, level = at[kept], level_between(quiet[kept], peak[kept], THRESHOLD)
-    stands_out = contrast(wave, at, rates)
-    kept = stands_out >= WEAK_CONTRAST
-    at, level, stands_out = at[kept], level[kept], stands_out[kept]
-    rows = np.empty((5, at.size))
-    rows[:] = at + first, wave[at], steepness(waves[1], at), stands_out, level
+    block = (at + first) // levels.size
+    begin, end = (int(block[0]), int(block[-1]) + 1) if at.size else (0, 0)
+    peak, quiet = levels.of(np.arange(begin, end)).T
+    low = np.minimum(quiet, peak)
+    swing = peak - low
+    kept = wave[at] >= (low + WEAK_SHARE * swing)[block - begin]
+    kept[kept] = _unsurpassed(wave, at[kept], rates.refractory)
+    at, block = at[kept], block[kept] - begin
+    rows = np.empty((6, at.size))
+    rows[:] = (
+        at + first,
+        wave[at],
+        at,
+        contrast(wave, at, rates),
+        wave[at] - low[block],
+        swing[block],
+    )
+    enough = (rows[3] >= WEAK_CONTRAST) & (rows[3] * rows[4] >= WEAK_EVIDENCE * rows[5])
+    rows = rows[:, enough]
+    rows[2] = steepness(waves[1], at[enough])
     return Candidates(rows)
 
 
@@ -57,9 +67,39 @@ def tallest(wave: Floats, first: int, span: tuple[int, int], levels: RunningLeve
         if level is None or math.isnan(height):
             return top
         peak, low = level[0], min(level)
-        if height >= low + WEAK_THRESHOLD * (peak - low):
+        if height >= low + WEAK_SHARE * (peak - low):
             return top
     return None
+
+
+def look_at(
+    waves: Floats, first: int, span: tuple[int, int], rates: Rates, levels: RunningLevels
+) -> list[list[float]]:
+    """Return the columns that `search` finds in a span no longer than the refractory time.
+
+    There can be one at most, the highest sample; plain numbers are enough to see whether it is one.
+    """
+    wave, back, ahead = waves[0], rates.surroundings, rates.refractory
+    top = span[0] + int(wave[span[0] : span[1]].argmax())
+    height = float(wave[top])
+    around = wave[max(0, top - back) : top + ahead + 1].copy()
+    level = levels.at((top + first) // levels.size)
+    if around.size <= back + ahead or math.isnan(around.sum()) or level is None:
+        columns: list[list[float]] = search(waves, first, span, rates, levels).rows.T.tolist()
+        return columns
+    peak, low = level[0], min(level)
+    above, swing = height - low, peak - low
+    if not height >= low + WEAK_SHARE * swing:
+        return []
+    if around[back - ahead : back].max() >= height or around[back + 1 :].max() > height:
+        return []
+    inner = int(QRS_HALF_S * rates.rate)
+    around[back - inner : back + inner + 1] = 0.0
+    stands_out = height * (back + ahead - 2 * inner) / float(around.sum())
+    if not (stands_out >= WEAK_CONTRAST and stands_out * above >= WEAK_EVIDENCE * swing):
+        return []
+    steep = float(waves[1, top - BEND_REACH : top + BEND_REACH + 1].max())
+    return [[top + first, height, steep, stands_out, above, swing]]
 
 
 def local_maxima(wave: Floats, begin: int, end: int) -> Places:
@@ -70,9 +110,13 @@ def local_maxima(wave: Floats, begin: int, end: int) -> Places:
     begin, end = max(begin, 1), min(end, wave.size - 1)
     if end <= begin:
         return np.empty(0, dtype=np.intp)
-    here = wave[begin:end]
-    rises, holds = here > wave[begin - 1 : end - 1], here >= wave[begin + 1 : end + 1]
-    return np.flatnonzero(rises & holds) + begin
+    found = []
+    for at in range(begin, end, STRETCH):
+        around = wave[at - 1 : min(end, at + STRETCH) + 1]
+        holds = around[1:-1] >= around[2:]
+        holds &= around[1:-1] > around[:-2]
+        found.append(holds.nonzero()[0] + at)
+    return found[0] if len(found) == 1 else np.concatenate(found)
 
 
 def contrast(wave: Floats, at: Places, rates: Rates) -> Floats:

@@ -11,6 +11,7 @@ from dsp.arrays import Floats, Places
 BLOCK_S = 2.0  # holds a beat down to 30 a minute
 PARTS = 16  # of a block, 125 ms each: shorter than the time between two beats at 240 a minute
 QUIET = 4  # peaks of parts that are lower: the lower quartile, free of QRS at any rhythm
+AT_ONCE = 64  # blocks, so that what is computed of them stays in the cache
 HISTORY = 8  # blocks: 16 s, so that the level follows a patient who turns over
 
 
@@ -36,14 +37,19 @@ class RunningLevels:
         if self._open_size < self.size and not last:
             self._open.append(wave.copy())
             return
-        wave = np.concatenate([*self._open, wave]) if self._open else wave
-        if last and wave.size % self.size:
-            wave = np.concatenate([wave, np.full(-wave.size % self.size, np.nan)])
-        whole = wave.size // self.size
-        self._open = [wave[whole * self.size :].copy()]
-        self._open_size = self._open[0].size
-        fresh = _block_levels(wave[: whole * self.size].reshape(whole, PARTS, self.size // PARTS))
-        self._blocks = np.concatenate([self._blocks, fresh])
+        if self._open:
+            wave = np.concatenate([*self._open, wave])
+        whole = wave.size // self.size * self.size
+        fresh = [
+            _block_levels(wave[at : min(whole, at + AT_ONCE * self.size)], self.size)
+            for at in range(0, whole, AT_ONCE * self.size)
+        ]
+        rest = wave[whole:].copy()
+        if last and rest.size:
+            rest = np.concatenate([rest, np.full(self.size - rest.size, np.nan)])
+            fresh.append(_block_levels(rest, self.size))
+        self._open, self._open_size = [rest], rest.size
+        self._blocks = np.concatenate([self._blocks, *fresh])
         levels, needed = _running(self._blocks)
         known = len(self._blocks)
         begin = self.ready - self._blocks_first
@@ -73,14 +79,14 @@ class RunningLevels:
         self._levels_first += drop
 
 
-def _block_levels(parts: Floats) -> Floats:
-    """Return the peak and the quiet level per block of (blocks, PARTS, n); NaN if half is missing.
+def _block_levels(wave: Floats, size: int) -> Floats:
+    """Return the peak and the quiet level per block of `size` samples; NaN if half is missing.
 
     The quiet level is the lower quartile of the peaks of the parts.
     """
-    peaks = np.sort(_highest(parts.ravel(), parts.shape[2]).reshape(-1, PARTS), axis=1)
+    peaks = np.sort(_highest(wave, size // PARTS).reshape(-1, PARTS), axis=1)
     present = PARTS - np.isnan(peaks).sum(axis=1)
-    rows = np.arange(len(parts))
+    rows = np.arange(len(peaks))
     levels = np.stack([peaks[rows, np.maximum(present, 1) - 1], peaks[:, QUIET]], axis=1)
     levels[present < PARTS // 2] = np.nan
     return levels

@@ -8,10 +8,12 @@ the look-ahead does, one by one.
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dsp.qrs_rules import (
     CONTRAST,
+    EVIDENCE,
     GAP_REACH_S,
     GAP_RR,
     LONGEST_RR_S,
@@ -76,12 +78,12 @@ class LiveRules:
         first = self._first()
         return first.at if first else None
 
-    def take(
-        self, at: int, height: float, steep: float, contrast: float, level: float
-    ) -> list[int]:
-        """Take the next candidate; return the beats now settled."""
+    def take(self, column: Sequence[float]) -> list[int]:
+        """Take the next candidate, a column of `Candidates`; return the beats now settled."""
+        _, height, steep, contrast, above, swing = column
+        at = int(column[0])
         t = at / self._rate
-        strong = height >= level and contrast >= CONTRAST
+        strong = above * contrast >= EVIDENCE * swing and contrast >= CONTRAST
         clear = strong and not self._is_t_wave(t, height, steep)
         if strong:
             self._strong = t, height, steep

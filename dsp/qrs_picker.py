@@ -4,11 +4,13 @@ import math
 
 from dsp.arrays import Floats
 from dsp.qrs import Rates
-from dsp.qrs_candidates import search, tallest
+from dsp.qrs_candidates import look_at, search, tallest
 from dsp.qrs_levels import RunningLevels
 from dsp.qrs_live import LiveRules
 from dsp.qrs_rules import LOOK_AHEAD_S
 from dsp.tape import Tape
+
+FEW_SPANS = 8  # of the refractory time: for more, arrays are quicker than a look at each
 
 
 class Picker:
@@ -53,13 +55,27 @@ class Picker:
         span = self._known - first, known - first
         self._known = known
         beats = list[int]()
-        short = span[1] - span[0] < self._levels.size
-        if not short or tallest(both[0], first, span, self._levels) is not None:
-            for at, *row in search(both, first, span, rates, self._levels).rows.T.tolist():
-                beats += self._rules.take(int(at), *row)
+        for column in self._columns(both, first, span):
+            beats += self._rules.take(column)
         wave.forget(known - rates.surroundings - rates.refractory)
         self._levels.forget(known // self._levels.size)
         return beats
+
+    def _columns(self, waves: Floats, first: int, span: tuple[int, int]) -> list[list[float]]:
+        """Return the candidates in a span, a column each."""
+        (begin, end), reach = span, self._rates.refractory
+        if end - begin > FEW_SPANS * reach:
+            columns: list[list[float]] = search(
+                waves, first, span, self._rates, self._levels
+            ).rows.T.tolist()
+            return columns
+        return [
+            column
+            for at in range(begin, end, reach)
+            for column in look_at(
+                waves, first, (at, min(end, at + reach)), self._rates, self._levels
+            )
+        ]
 
     def _next_due(self) -> int:
         """Return the length of the envelope at which the next candidate or answer can be known."""

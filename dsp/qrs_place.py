@@ -21,7 +21,7 @@ from dsp.arrays import Floats, Places, windows_at
 PEAK_REACH_S = 0.06  # an R or S peak lies within this of the middle of its complex
 HABIT = 8  # beats, the present one included
 EARLIER = 0.15  # share by which the later of two extrema must be the larger one to be the habit
-DOMINANT = 1.3  # times the other: so much larger an extremum is taken against the habit
+DOMINANT = 1.5  # times the other: so much larger an extremum is taken against the habit
 
 
 def reach(fs: float) -> int:

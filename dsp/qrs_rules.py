@@ -1,9 +1,9 @@
 """Which candidates are beats: rules on sparse candidates, each with a finite past and future.
 
-A candidate that is high enough, stands out of what surrounds it and is not the T wave of the beat
-before it is *clear*. What is lower than its neighbours and splits a regular interval is dropped;
-what is weaker than the threshold but fills a gap in the rhythm is taken. Clear beats rest on the
-past alone; only the doubtful ones wait, for the next clear beat or for `LOOK_AHEAD_S`.
+A candidate that is high and stands out of what surrounds it, the one making up for the other, and
+is not the T wave of the beat before it is *clear*. What is lower than its neighbours and splits a
+regular interval is dropped; what is weaker but fills a gap in the rhythm is taken. Clear beats rest
+on the past alone; only the doubtful ones wait, for the next clear beat or for `LOOK_AHEAD_S`.
 
 Here the rules are applied to all candidates of a recording at once. `dsp.qrs_live` applies them to
 one candidate after another, in the same arithmetic.
@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from dsp.arrays import Floats, Places, windows_at
 
-THRESHOLD = 0.25  # of the way from the quiet level to the peak level (Pan & Tompkins 1985)
-WEAK_THRESHOLD = 0.125  # half of it when searching back (the same)
-CONTRAST = 2.5  # white noise stands 1.9 out of its surroundings, muscle noise seldom 2.5
+# Height above the quiet level, as a share of a usual beat's, times contrast: a low beat must stand
+# out the more, a tall one need not. A usual beat has 10 and more.
+EVIDENCE = 0.8
+CONTRAST = 2.2  # white noise stands 1.9 out of its surroundings, muscle noise seldom 2.2
+WEAK_EVIDENCE = 0.25  # a third of it when searching back; Pan & Tompkins 1985 have half
 WEAK_CONTRAST = 1.7
+WEAK_SHARE = 0.125  # of the height of a usual beat: no beat is lower (the same)
 T_WAVE_S = 0.36  # a T wave peaks within this of its QRS ...
 T_WAVE_SHARE = 0.5  # ... and is less than half as high or bends less than half as fast (the same)
 SPLIT_SHARE = 0.6  # a beat lower than this share of both neighbours ...
@@ -70,26 +73,25 @@ class Candidates:
         return self._row(3)
 
     @property
-    def level(self) -> Floats:
-        """Height that a beat has at least here, unless it is a weak one."""
+    def above(self) -> Floats:
+        """Height above what the envelope usually is between beats."""
         return self._row(4)
+
+    @property
+    def swing(self) -> Floats:
+        """The same of a usual beat."""
+        return self._row(5)
 
     def _row(self, nth: int) -> Floats:
         row: Floats = self.rows[nth]
         return row
 
 
-def level_between(quiet: Floats, peak: Floats, share: float) -> Floats:
-    """Return what lies this share of the way from the quiet level to the peak."""
-    low = np.minimum(quiet, peak)
-    level: Floats = low + share * (peak - low)
-    return level
-
-
 def decide(candidates: Candidates, rate: float) -> NDArray[np.bool_]:
     """Say which candidates of a recording, at `rate` working samples per second, are beats."""
     t, height = candidates.at / rate, candidates.height
-    strong = (height >= candidates.level) & (candidates.contrast >= CONTRAST)
+    evidence = candidates.above * candidates.contrast
+    strong = (evidence >= EVIDENCE * candidates.swing) & (candidates.contrast >= CONTRAST)
     clear = strong & ~_t_waves(strong, t, candidates)
 
     before, height_before = _last(clear, t, height)
