@@ -85,10 +85,14 @@ def _weights(levels: Floats) -> Floats:
 
 
 def _fuse(relative: Floats, weights: Floats) -> Floats:
-    """Return the weighted mean over the leads that have a value; NaN where none has."""
+    """Return the weighted mean over the leads that have a value; NaN where none has.
+
+    A QRS complex is in every lead, an artefact mostly in one. So it is the square of the mean root:
+    what is high in one lead alone counts less than what is half as high in two.
+    """
     total, weight = np.zeros(relative.shape[1:]), np.zeros(relative.shape[1:])
-    for waves, share in zip(relative, weights, strict=True):
+    for waves, share in zip(np.sqrt(relative), weights, strict=True):
         there = ~np.isnan(waves)
         total += np.where(there, waves * share, 0.0)
         weight += np.where(there, share, 0.0)
-    return np.where(weight > 0, total / weight, np.nan)
+    return np.where(weight > 0, np.square(total / weight), np.nan)
