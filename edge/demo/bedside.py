@@ -1,17 +1,22 @@
 """The virtual instruments as hands move them: plugged in, switched on, started, put on somebody."""
 
+import asyncio
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from drivers.formats.scp_writer import encode
+from drivers.virtual.ecg_cart import leave
 from drivers.virtual.instrument import VirtualInstrument
 from drivers.virtual.patient import Patient
 from drivers.virtual.pty_port import PtyPort, on_a_thread
 from edge.clock import NS, Clock, SystemClock
 from edge.demo.air import Air, air_for
 from edge.demo.instruments import Instrument
+from edge.demo.scene import Person
 
+ECG_S = 10.0
 JUST_BEFORE_S = 0.2  # an instrument that shows itself each second shows how it began
 
 
@@ -51,11 +56,14 @@ class Bedside:
         self.air: Air = air_for(folder, self._clock, self._begin_ns, seed, room)
         self._handed: dict[str, Handed] = {}
         self._on: set[str] = set()
+        self._recordings: set[asyncio.Task[None]] = set()
 
     def link(self, instrument: Instrument) -> str:
         """Return the address of an instrument in the hub's settings."""
         if instrument.is_gatt:
             return self.air.link(instrument)
+        if instrument.is_cart:
+            return f"folder:{self._dropped(instrument)}"
         return f"serial:{self._folder / f'port-{instrument.name}'}"
 
     @contextmanager
@@ -63,7 +71,9 @@ class Bedside:
         """Run what is on a serial line, on pseudo-terminals."""
         with ExitStack() as stack:
             for number, each in enumerate(self.room):
-                if each.is_gatt:
+                if each.is_cart:
+                    self._dropped(each).mkdir(exist_ok=True)
+                if each.is_cart or each.is_gatt:
                     continue
                 factory = each.entry.simulator()
                 handed = Handed(factory(self._seed + number, **each.virtual))
@@ -83,11 +93,38 @@ class Bedside:
             self._on.add(each.name)
         return new
 
-    def start(self, instrument: Instrument, body: int) -> None:
+    def start(self, instrument: Instrument, person: Person) -> None:
         """Start a measurement on a patient, just before a whole second."""
         begin_s = math.floor(self.elapsed_s + JUST_BEFORE_S) + 1 - JUST_BEFORE_S
-        who = instrument.virtual.get("patient_seed")
-        self.air.start(instrument.name, begin_s, None if who is None else who + body)
+        seed = instrument.virtual.get("patient_seed")
+        who = None if seed is None else seed + person.body
+        if instrument.is_cart:
+            recording = asyncio.create_task(self._record(instrument, person, who, begin_s))
+            self._recordings.add(recording)
+            recording.add_done_callback(self._recordings.discard)
+        else:
+            self.air.start(instrument.name, begin_s, who)
+
+    async def _record(
+        self, cart: Instrument, person: Person, seed: int | None, begin_s: float
+    ) -> None:
+        """Record a patient's ECG, and leave the file in the folder when it is over."""
+        typed = {
+            "patient_id": person.wristband,
+            "name": person.name,
+            "birth_date": person.birth_date,
+            "sex": person.sex,
+        }
+        virtual = cart.entry.simulator()(
+            self._seed, **{**cart.virtual, "patient_seed": seed}, **typed
+        )
+        end_s = begin_s + ECG_S
+        file = await asyncio.to_thread(lambda: encode(virtual.recording(end_s)))
+        await self._clock.sleep(end_s - self.elapsed_s)
+        await asyncio.to_thread(leave, file, self._dropped(cart))
+
+    def _dropped(self, cart: Instrument) -> Path:
+        return self._folder / f"{cart.name}-files"
 
     def put_on(self, body: int) -> None:
         """Take the instruments that stay on a patient off one and put them on another."""

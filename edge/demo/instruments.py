@@ -21,6 +21,7 @@ STRANGER, STRANGERS_PULSE = (151, 93, 112), 88
 BACKLOG = 5  # readings of other people in the shared cuff
 QUICK_STEP_MMHG = 12.0  # a cuff that is done in some twenty seconds
 CLOCK_SLOW_S = 240.0
+NINE = "2026-01-05T09:00:00"
 
 # Nobody's instrument is set, started or emptied from a hub unless a site says so; nor here.
 _NOT_ALLOWED = frozenset({Write.SET_CLOCK, Write.DELETE_RECORDS, Write.START_MEASUREMENT})
@@ -58,6 +59,11 @@ class Instrument:
         return REGISTRY[self.driver]
 
     @property
+    def is_cart(self) -> bool:
+        """Whether it leaves files in a folder."""
+        return self.entry.links == {LinkKind.FOLDER}
+
+    @property
     def is_gatt(self) -> bool:
         """Whether it is reached by Bluetooth LE, or what stands for that here."""
         return self.entry.is_gatt
@@ -78,8 +84,14 @@ _SCENES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         },
     }
 )
-_STARTS_S = MappingProxyType({"ble-thermometer": 1.0, "ble-blood-pressure": 3.0, "ble-scale": 6.0})
-_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType({"nonin": {"format": 7}})
+# The time of a cart's recording is known to within its own ten seconds, so that it is surely the
+# patient's only where it begins that much later than the scan.
+_STARTS_S = MappingProxyType(
+    {"ble-thermometer": 1.0, "ble-blood-pressure": 3.0, "ble-scale": 6.0, "ecg-folder": 18.0}
+)
+_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {"nonin": {"format": 7}, "ecg-folder": {"clock_error_s": 0.2, "poll_s": 0.2}}
+)
 _SCALES = frozenset({Kind.WEIGHT, Kind.HEIGHT, Kind.BODY_COMPOSITION})
 
 DEFAULT = (
@@ -88,6 +100,7 @@ DEFAULT = (
     ("cuff", "ble-blood-pressure"),
     ("thermometer", "ble-thermometer"),
     ("scale", "ble-scale"),
+    ("cart", "ecg-folder"),
 )
 _DEFAULT_GIVES: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
     {
@@ -100,16 +113,22 @@ _DEFAULT_GIVES: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
         "cuff": ((Kind.BLOOD_PRESSURE, "measured"),),
         "thermometer": ((Kind.TEMPERATURE, "measured"),),
         "scale": ((Kind.WEIGHT, "measured"),),
+        "cart": (
+            (Kind.ECG12, "measured"),
+            (Kind.ECG12, "derived"),
+            (Kind.ECG12_WAVEFORM, "measured"),
+            (Kind.ECG12_ORIGINAL, "measured"),
+        ),
     }
 )
-_AGAIN = frozenset({"monitor", "oximeter", "thermometer"})
+_AGAIN = frozenset({"monitor", "thermometer"})
 
 
 def choosable() -> tuple[str, ...]:
     """Return the drivers whose virtual instruments can stand in the room."""
-    serial = {LinkKind.SERIAL}
+    reached = {LinkKind.SERIAL, LinkKind.FOLDER}
     return tuple(
-        sorted(name for name, entry in REGISTRY.items() if entry.is_gatt or serial & entry.links)
+        sorted(name for name, entry in REGISTRY.items() if entry.is_gatt or reached & entry.links)
     )
 
 
@@ -161,7 +180,9 @@ def _allowed(driver: str) -> tuple[str, ...]:
 
 def _virtual(driver: str, seed: int, scenario: str, started: str) -> dict[str, Any]:
     scene = dict(_SCENES.get(driver, {}))
-    if REGISTRY[driver].is_gatt:
+    if REGISTRY[driver].links == {LinkKind.FOLDER}:
+        scene["started"] = started or NINE
+    elif REGISTRY[driver].is_gatt:
         scene |= {"measure_at_s": [], "clock_ahead_s": -CLOCK_SLOW_S}
         if started:
             scene["started"] = started

@@ -19,12 +19,13 @@ class Person:
     reference: str
     name: str
     birth_date: str
+    sex: str
     wristband: str
     body: int
 
 
-FIRST = Person("Patient/demo-17", "Ida Example", "1961-02-28", "0017-4", 0)
-SECOND = Person("Patient/demo-18", "Ivo Example", "1984-11-05", "0018-2", 1)
+FIRST = Person("Patient/demo-17", "Ida Example", "1961-02-28", "female", "0017-4", 0)
+SECOND = Person("Patient/demo-18", "Ivo Example", "1984-11-05", "male", "0018-2", 1)
 PEOPLE = (FIRST, SECOND)
 WRISTBAND = FIRST.wristband
 

@@ -6,7 +6,7 @@ that is written over, and only on a terminal.
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from edge.view import ReadingView, RoomView, ValueView
@@ -40,6 +40,12 @@ UNITS = {
     "kg/m2": "kg/m²",
     "[lb_av]": "lb",
     "deg": "°",
+}
+DOCUMENTS = {
+    "ecg12": "12-lead ECG, statements",
+    "ecg12-waveform": "12-lead ECG, waveform",
+    "ecg12-original": "12-lead ECG, the cart's file",
+    "ecg12-page": "12-lead ECG, page",
 }
 WHO_WIDTH = 14
 INDENT = 16 + WHO_WIDTH
@@ -114,6 +120,8 @@ class Teller:
 def spoken(readings: Iterable[ReadingView]) -> str:
     """Return readings as a person writes them; blood pressure as systolic/diastolic."""
     given = {reading.metric: reading for reading in readings}
+    if "qrs-duration" in given:
+        return _ecg(given)
     parts = []
     systolic, diastolic = given.get("systolic"), given.get("diastolic")
     if systolic is not None and diastolic is not None and systolic.value is not None:
@@ -126,6 +134,11 @@ def spoken(readings: Iterable[ReadingView]) -> str:
     return ", ".join(parts)
 
 
+def titled(kind: str) -> str:
+    """Return what a result without readings is called."""
+    return DOCUMENTS.get(kind, kind)
+
+
 def line_of(at: str, who: str, text: str) -> str:
     """Return one thing that happened: the time of day, what or who, and what there is to say."""
     return f"{at[11:19]}  {who:<{WHO_WIDTH}}  {text}"
@@ -136,7 +149,8 @@ def value_line(value: ValueView) -> str:
     made = {"derived": ", derived from its ECG", "entered": ", entered"}.get(value.origin, "")
     clock = "" if value.clock_trusted else " (clock not synchronised)"
     who = "by hand" if value.instrument == "by-hand" else value.instrument
-    return line_of(value.taken, who, f"{spoken(value.readings)}{made}{clock}")
+    what = spoken(value.readings) if value.readings else titled(value.kind)
+    return line_of(value.taken, who, f"{what}{made}{clock}")
 
 
 def live_line(view: RoomView) -> str:
@@ -158,6 +172,19 @@ def passing_line(view: RoomView, seconds: float) -> str:
         if reading.metric in wanted and reading.value is not None and each.origin == "measured"
     ]
     return f"{seconds:4.0f} s   {' · '.join(dict.fromkeys(now))}"
+
+
+def _ecg(given: Mapping[str, ReadingView]) -> str:
+    """Return the measurements of a 12-lead ECG as a cart's display does."""
+    shown = {
+        name: f"{reading.value:.0f}" for name, reading in given.items() if reading.value is not None
+    }
+    qtc = next((number for name, number in shown.items() if name.startswith("qtc")), "-")
+    rate, pr, qrs, qt, axis = (
+        shown.get(name, "-")
+        for name in ("heart-rate", "pr-interval", "qrs-duration", "qt-interval", "qrs-axis")
+    )
+    return f"12-lead ECG {rate} /min, PR {pr}, QRS {qrs}, QT/QTc {qt}/{qtc} ms, axis {axis}°"
 
 
 def _shown(reading: ReadingView) -> str:

@@ -12,7 +12,7 @@ from edge.demo.door import Door
 from edge.demo.instruments import Instrument, Wanted
 from edge.demo.reading_back import Sent
 from edge.demo.scene import BADGE, FIRST, Person
-from edge.demo.telling import Teller, line_of, passing_line, spoken, value_line
+from edge.demo.telling import DOCUMENTS, Teller, line_of, passing_line, spoken, value_line
 from edge.entering import BY_HAND
 from edge.view import RoomView, ValueView
 
@@ -31,6 +31,7 @@ _DOES = {
     "ble-blood-pressure": "starts: the pump runs",
     "ble-thermometer": "is put into the ear",
     "ble-scale": "somebody steps on it",
+    "ecg-folder": "records twelve leads for ten seconds",
 }
 
 
@@ -95,7 +96,7 @@ class Visit:
         while (passed_s := self._bedside.elapsed_s - begin_s) < VALUES_S:
             while starts and starts[0][0] <= passed_s:
                 _, instrument = starts.pop(0)
-                self._bedside.start(instrument, self._person.body)
+                self._bedside.start(instrument, self._person)
                 self._hand(instrument.name, _DOES.get(instrument.driver, "is started"))
             if not counted and passed_s > COUNTED_S + LOOK_S:
                 counted = True
@@ -138,9 +139,14 @@ class Visit:
         still = {value.instrument for value in new}
         for name in [name for name in self._aside if name not in still]:
             self._tell.note(line_of(_now(), name, aside_line(self._aside.pop(name))))
+        whole: set[str] = set()  # carts whose study was taken, which takes all its parts
         for value in new:
-            if to_compare(view, value, wanted):
+            if to_compare(view, value, wanted) and value.instrument in whole:
+                self._tell.good(value_line(value))
+            elif to_compare(view, value, wanted):
                 await self._door.act("take", item=value.item)
+                if value.kind in DOCUMENTS:
+                    whole.add(value.instrument)
                 self._tell.good(value_line(value))
                 self._tell.more(f"{value.reason}:")
                 self._tell.more("compared with the display, and taken by hand")

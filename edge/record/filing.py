@@ -62,6 +62,17 @@ class HeldValue(Struct, frozen=True):
     withdrawn: bool
 
 
+class HeldResult(Struct, frozen=True):
+    """One result in the record, also one without a value: a waveform, an original file."""
+
+    result_id: str
+    kind: str
+    space: str
+    subject: str
+    content_sha256: str
+    withdrawn: bool
+
+
 class HeldHub(Struct, frozen=True):
     """A hub and the last that was heard of it."""
 
@@ -156,6 +167,19 @@ class Filing:
         for row in rows:
             named = dict(zip(HeldValue.__struct_fields__, row, strict=True))
             yield msgspec.convert(named, HeldValue, strict=False)
+
+    def results(self) -> Iterator[HeldResult]:
+        """Yield every result in the record in the order it was filed; withdrawn ones say so."""
+        rows = self._db.execute(
+            """
+            SELECT result_id, kind, space, subject, content_sha256,
+                   EXISTS (SELECT 1 FROM result AS c WHERE c.corrects = result.result_id)
+            FROM result WHERE corrects IS NULL ORDER BY rowid
+            """
+        )
+        for row in rows:
+            named = dict(zip(HeldResult.__struct_fields__, row, strict=True))
+            yield msgspec.convert(named, HeldResult, strict=False)
 
     def _one_by_one(self, batch: Sequence[Submission]) -> list[Filed]:
         """Let one result that the tables refuse stop no other."""

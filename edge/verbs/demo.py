@@ -20,7 +20,7 @@ from edge.demo.bedside import Bedside
 from edge.demo.door import Door
 from edge.demo.instruments import Instrument, choosable, instruments
 from edge.demo.processes import Failed, broker, until_said, until_there, verb
-from edge.demo.reading_back import Sent, compare, held_values, rows
+from edge.demo.reading_back import Sent, compare, held, rows
 from edge.demo.scene import FIRST, REGISTER, SECOND, hub_settings
 from edge.demo.telling import Teller, live_line
 from edge.demo.visit import Visit, WentWrong, before
@@ -137,16 +137,12 @@ async def _room(folder: Path, course: Course, tell: Teller) -> AsyncIterator[Bed
 
 
 def _listed(room: tuple[Instrument, ...], bluetooth: str) -> list[tuple[str, str]]:
-    ways = {"on serial lines": False, bluetooth: True}
-    named = {
-        how: [
-            each.name if each.name == each.driver else f"{each.name} ({each.driver})"
-            for each in room
-            if each.is_gatt is is_gatt
-        ]
-        for how, is_gatt in ways.items()
-    }
-    return [(how, ", ".join(names)) for how, names in named.items() if names]
+    ways: dict[str, list[str]] = {"on serial lines": [], bluetooth: [], "in a folder": []}
+    for each in room:
+        how = bluetooth if each.is_gatt else "in a folder" if each.is_cart else "on serial lines"
+        named = each.name if each.name == each.driver else f"{each.name} ({each.driver})"
+        ways[how].append(named)
+    return [(how, ", ".join(names)) for how, names in ways.items() if names]
 
 
 async def _visits(folder: Path, bedside: Bedside, course: Course, tell: Teller) -> None:
@@ -179,11 +175,12 @@ async def _visits(folder: Path, bedside: Bedside, course: Course, tell: Teller) 
 
 async def _read_back(record: Path, sent: list[Sent], tell: Teller) -> None:
     tell.title("What the record system holds, read back from it")
-    held = await held_values(record)
-    tell.table(("patient", "taken", "value", "origin", "as it was sent"), rows(sent, held))
-    differences = compare(sent, held)
+    there = await held(record)
+    tell.table(("patient", "taken", "what", "origin", "as it was sent"), rows(sent, there))
+    differences = compare(sent, there)
     for difference in differences:
         tell.bad(difference)
     if differences:
         raise WentWrong("what is held is not what was sent")
-    tell.good(f"{len(held)} values of {len(sent)} results, each equal to what was sent")
+    values = f"{len(there.values)} values of {len(sent)} results"
+    tell.good(f"{values}, each equal to what was sent")

@@ -82,6 +82,8 @@ def _list(store: Path, *, as_json: bool) -> int:
         for hub in filing.hubs():
             told = msgspec.structs.asdict(hub)
             _print(_json("hub", told) if as_json else f"hub {hub.site}/{hub.hub}: {hub.state}")
+        for result in filing.results() if as_json else ():
+            _print(_json("result", msgspec.structs.asdict(result)))
         for value in filing.values():
             told = msgspec.structs.asdict(value)
             _print(_json("value", told) if as_json else _line(told))

@@ -14,8 +14,8 @@ from edge.clock import SystemClock
 from edge.demo.air import PlayedAir, Since, air_for
 from edge.demo.bedside import Bedside, Handed
 from edge.demo.instruments import Wanted, choosable, instruments
-from edge.demo.reading_back import HeldValue, Sent, compare, rows
-from edge.demo.scene import hub_settings
+from edge.demo.reading_back import Held, HeldResult, HeldValue, Sent, compare, rows
+from edge.demo.scene import SECOND, hub_settings
 from edge.demo.telling import GREEN, OVER, Teller, passing_line, spoken, value_line
 from edge.demo.visit import aside_line, missing, set_aside, to_compare
 from edge.view import LiveView, ReadingView, RoomView, ValueView
@@ -192,7 +192,7 @@ def test_values_of_others_are_told_by_number_and_time_and_never_by_what_they_are
 # ---- reading back
 
 
-def held(**changed):
+def held(kind="blood-pressure", **changed):
     lines = [
         {"metric": "systolic", "value": 124.0, "unit": "mm[Hg]"},
         {"metric": "diastolic", "value": 78.0, "unit": "mm[Hg]"},
@@ -205,10 +205,14 @@ def held(**changed):
         "origin": "measured",
         "withdrawn": False,
     }
-    return [HeldValue(**shared | line | changed) for line in lines]
+    named = {"result_id": "r-1", "kind": kind, "subject": "Patient/1", "withdrawn": False}
+    also = {key: value for key, value in changed.items() if key in named}
+    values = [HeldValue(**shared | line | changed) for line in lines]
+    return Held([HeldResult(**named | also)], values)
 
 
 SENT = [Sent(VALUE, "Patient/1")]
+WAVEFORM = [Sent(value(kind="ecg12-waveform", readings=()), "Patient/1")]
 
 
 def test_what_is_held_as_it_was_sent_differs_in_nothing():
@@ -216,19 +220,41 @@ def test_what_is_held_as_it_was_sent_differs_in_nothing():
     assert [row[-1] for row in rows(SENT, held())] == ["✓ 3 equal"]
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [{"value": 125.0}, {"unit": "kPa"}, {"origin": "derived"}, {"subject": "Patient/2"}],
-)
-def test_a_value_a_unit_an_origin_or_a_patient_that_differs_is_found(changed):
+def test_a_result_without_a_value_is_held_or_it_is_not():
+    there = Held(held(kind="ecg12-waveform").results, [])
+    assert compare(WAVEFORM, there) == []
+    assert rows(WAVEFORM, there)[0][2:] == ("12-lead ECG, waveform", "", "✓ held")
+    assert len(compare(WAVEFORM, Held([], []))) == 1
+
+
+@pytest.mark.parametrize("changed", [{"value": 125.0}, {"unit": "kPa"}, {"origin": "derived"}])
+def test_a_value_a_unit_or_an_origin_that_differs_is_found(changed):
     assert len(compare(SENT, held(**changed))) == 3
     assert rows(SENT, held(**changed))[0][-1].startswith("✗")
 
 
+def test_a_result_of_another_patient_or_another_kind_is_found():
+    assert len(compare(SENT, held(subject="Patient/2"))) == 4
+    assert len(compare(SENT, held(kind="oximetry"))) == 1
+
+
 def test_what_is_missing_what_was_withdrawn_and_what_was_never_sent_is_found():
-    assert len(compare(SENT, [])) == 3
-    assert len(compare(SENT, held(withdrawn=True))) == 3
-    assert len(compare([], held())) == 3
+    assert len(compare(SENT, Held([], []))) == 4
+    assert len(compare(SENT, held(withdrawn=True))) == 4
+    assert len(compare([], held())) == 4
+
+
+def test_a_twelve_lead_ecg_is_spoken_as_a_cart_shows_it():
+    said = {
+        "heart-rate": 68.2,
+        "pr-interval": 160.0,
+        "qrs-duration": 94.0,
+        "qt-interval": 388.0,
+        "qtc-bazett": 413.0,
+        "qrs-axis": -12.0,
+    }
+    readings = [ReadingView(name, number, "", "ok") for name, number in said.items()]
+    assert spoken(readings) == "12-lead ECG 68 /min, PR 160, QRS 94, QT/QTc 388/413 ms, axis -12°"
 
 
 # ---- the room
@@ -254,7 +280,7 @@ async def test_a_bluetooth_instrument_is_switched_on_once_and_started_on_somebod
     assert not (tmp_path / "cuff.json").exists()
     assert cuff in await bedside.switch_on()
     assert await bedside.switch_on() == ()
-    bedside.start(cuff, 1)
+    bedside.start(cuff, SECOND)
     ((at_s, who),) = json.loads((tmp_path / "cuff.json").read_bytes())["starts"]
     assert who == 2
     assert at_s > bedside.elapsed_s

@@ -23,6 +23,7 @@ def test_the_demonstration_ends_with_every_value_read_back_equal():
         "by hand         respirations",
         "BMI",
         "derived from its ECG",
+        "12-lead ECG, the cart's file",
         "Ivo Example, born 1984-11-05",
         "each equal to what was sent",
     ):
