@@ -12,7 +12,7 @@ DEV := $(VENV)/.installed-dev
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-system kills lint format bench fuzz venv lock broker bus clean
+.PHONY: help demo test test-unit test-system kills scorecard lint format bench fuzz venv lock broker bus clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -32,6 +32,9 @@ test-system: $(DEV) broker bus ## real broker, processes and crashes, one after 
 
 kills: $(DEV) broker ## kill -9 at every fault point, in real processes; ARGS="--runs 200 --seed 7"
 	$(BIN)/python tests/soak/kills.py $(ARGS)
+
+scorecard: $(DEV) ## count the evidence for each instrument and write docs/instruments.md
+	$(PYTEST) --collect-only -q --scorecard tests/test_drivers tests/test_edge/test_decode_vectors.py
 
 lint: $(DEV) ## format, style, import contracts, types
 	$(BIN)/ruff format --check .
