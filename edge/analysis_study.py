@@ -1,14 +1,11 @@
 """A cart's file in the analysis process: read, completed, measured, put into plain values.
 
-Measured are all standard leads as stored: `dsp.measure_ecg` wants them unfiltered. The canonical
-samples, whose hash names a study, are the stored leads in the standard order as float64 microvolts,
-little endian, every gap the same NaN, behind a line ``fs leads``: what another reader of the same
-file finds, too.
+Measured are all standard leads as stored: `dsp.measure_ecg` wants them unfiltered. Named is the
+study by what was stored, so that another reader of the same file gives it the same name.
 """
 
 import math
 from dataclasses import dataclass
-from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +14,9 @@ import dsp
 from drivers.errors import FormatError
 from drivers.formats import read_ecg
 from drivers.formats.spelling import CartValue
-from drivers.model import STANDARD_LEADS, EcgRecording
+from drivers.model import EcgRecording
 from edge.analysis_wire import MAX_HEADER_BYTES, LeadVerdict, Message, StudyReply
+from edge.samples import canonical_sha256
 
 QTC = {"Bazett": "qtc_bazett_ms", "Fridericia": "qtc_fridericia_ms"}
 MAX_SAMPLES = 2_000_000  # twelve leads for five minutes at 500 Hz
@@ -45,7 +43,7 @@ def study(data: bytes) -> Message:
         filters=recording.filters,
         measurements=tuple(pair for pair in recording.measurements if "." not in pair[0]),
         statements=recording.statements,
-        samples_sha256=samples_sha256(recording),
+        samples_sha256=canonical_sha256(recording.leads, recording.fs, recording.microvolts),
         ours=found.ours,
         reasons=found.reasons,
         beats=found.beats,
@@ -54,18 +52,6 @@ def study(data: bytes) -> Message:
         shapes=(recording.microvolts.shape,),
     )
     return reply, (recording.microvolts,)
-
-
-def samples_sha256(recording: EcgRecording) -> str:
-    """Return the hash of the canonical samples."""
-    named = dict(zip(recording.leads, recording.microvolts, strict=True))
-    known = [name for name in STANDARD_LEADS if name in named]
-    order = known + sorted(name for name in named if name not in STANDARD_LEADS)
-    samples = np.stack([named[name] for name in order]).astype("<f8")
-    samples[np.isnan(samples)] = np.nan
-    samples += 0.0  # no negative zero
-    head = f"{recording.fs!r} {' '.join(order)}\n".encode()
-    return sha256(head + samples.tobytes()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class StudyReply(msgspec.Struct, frozen=True, tag="study", forbid_unknown_fields
     """What the file says, and what was measured here; array 0 are the stored leads in microvolts.
 
     `patient` is (id, name, birth date, sex), `device` (model, serial, firmware), as the cart said
-    them. `samples_sha256` is of the canonical samples, see `edge.analysis_study`. `ours` are our
+    them. `samples_sha256` is of the canonical samples, see `edge.samples`. `ours` are our
     values by the names of cart values, `reasons` why others are missing, `leads` the standard leads
     with what `dsp.ecg_quality` says of each, `derived` those among them that were not stored.
     """

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge.fhir.codes import LEAD_OF_MDC
 from edge.fhir.names import LEAD, MDC
 from edge.fhir.read import BundleError
+from edge.samples import DIGITS
 
 
 class Wave(Struct, frozen=True, eq=False):
@@ -101,4 +102,4 @@ def _lead(code: _Concept) -> str:
 
 def _samples(sampled: _Sampled) -> NDArray[np.float64]:
     steps = [np.nan if text in {"E", "U", "L"} else float(text) for text in sampled.data.split(" ")]
-    return np.array(steps) * sampled.factor
+    return np.round(np.array(steps) * sampled.factor, DIGITS)

@@ -4,6 +4,7 @@
 second process may read, or file into, the same file.
 """
 
+import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,11 +14,15 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from drivers.errors import SettingsError
+from drivers.model import Kind
 from edge.events import Outcome
 from edge.faults import inside, reach
-from edge.fhir.read import Contents
+from edge.fhir.read import BundleError, Contents, read
+from edge.fhir.read_ecg import file_of, waveform_of
+from edge.samples import canonical_sha256
 
 VERSION = 1
 APPLICATION = 0x5645_5273  # "VERs"
@@ -71,6 +76,26 @@ class HeldResult(Struct, frozen=True):
     subject: str
     content_sha256: str
     withdrawn: bool
+
+
+class HeldEcg(Struct, frozen=True):
+    """A result of an ECG study in the record, read back from its bundle.
+
+    Of a waveform `leads`, `fs`, `n` and the hash of its samples; of a file its size and hash.
+    """
+
+    result_id: str
+    study: str
+    kind: str
+    subject: str
+    statements: tuple[str, ...]
+    withdrawn: bool
+    leads: tuple[str, ...] = ()
+    fs: float | None = None
+    n: int | None = None
+    samples_sha256: str | None = None
+    bytes: int | None = None
+    file_sha256: str | None = None
 
 
 class HeldHub(Struct, frozen=True):
@@ -181,6 +206,25 @@ class Filing:
             named = dict(zip(HeldResult.__struct_fields__, row, strict=True))
             yield msgspec.convert(named, HeldResult, strict=False)
 
+    def ecgs(self) -> Iterator[HeldEcg]:
+        """Yield every result of an ECG study, read back, in the order it was filed."""
+        rows = self._db.execute(
+            """
+            SELECT bundle, subject,
+                   EXISTS (SELECT 1 FROM result AS c WHERE c.corrects = result.result_id)
+            FROM result WHERE kind LIKE 'ecg12%' AND corrects IS NULL ORDER BY rowid
+            """
+        )
+        for bundle, subject, withdrawn in rows:
+            yield _ecg(bundle, subject, withdrawn=bool(withdrawn))
+
+    def bundle(self, result_id: str) -> bytes | None:
+        """Return the exact bytes of a result, None where it is not in the record."""
+        row = self._db.execute(
+            "SELECT bundle FROM result WHERE result_id = ?", (result_id,)
+        ).fetchone()
+        return bytes(row[0]) if row else None
+
     def _one_by_one(self, batch: Sequence[Submission]) -> list[Filed]:
         """Let one result that the tables refuse stop no other."""
         if len(batch) > 1:
@@ -261,6 +305,27 @@ INSERT INTO result VALUES (
     :corrects, :received_ns, :bundle
 )
 """
+
+
+def _ecg(bundle: bytes, subject: str, *, withdrawn: bool) -> HeldEcg:
+    said = read(bundle)
+    held = HeldEcg(
+        said.result_id, said.study or "", said.kind, subject, said.statements, withdrawn=withdrawn
+    )
+    if not Kind(said.kind).is_document:
+        return held
+    try:
+        wave = waveform_of(bundle)
+    except BundleError:
+        file = file_of(bundle)
+        return replace(held, bytes=len(file), file_sha256=hashlib.sha256(file).hexdigest())
+    return replace(
+        held,
+        leads=wave.leads,
+        fs=wave.fs,
+        n=wave.microvolts.shape[1],
+        samples_sha256=canonical_sha256(wave.leads, wave.fs, wave.microvolts),
+    )
 
 
 def _opened(path: Path) -> sqlite3.Connection:

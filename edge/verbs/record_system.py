@@ -12,7 +12,7 @@ import msgspec
 
 from drivers.errors import SettingsError
 from edge.logs import log_to_stderr
-from edge.record.filing import Filing
+from edge.record.filing import Filing, HeldEcg
 from edge.record.misbehaviour import MODES
 from edge.record.mqtt import broker_at
 from edge.record.program import Options, serve
@@ -87,9 +87,22 @@ def _list(store: Path, *, as_json: bool) -> int:
         for value in filing.values():
             told = msgspec.structs.asdict(value)
             _print(_json("value", told) if as_json else _line(told))
+        for ecg in filing.ecgs():
+            told = msgspec.structs.asdict(ecg)
+            _print(_json("ecg", told) if as_json else _ecg_line(ecg))
     finally:
         filing.close()
     return 0
+
+
+def _ecg_line(ecg: HeldEcg) -> str:
+    said = " / ".join(ecg.statements)
+    if ecg.samples_sha256:
+        said = f"{len(ecg.leads)} leads, {ecg.n} samples at {ecg.fs:g} Hz"
+    elif ecg.file_sha256:
+        said = f"{ecg.bytes} bytes, sha256 {ecg.file_sha256}"
+    withdrawn = "  (withdrawn)" if ecg.withdrawn else ""
+    return f"{ecg.kind}  {ecg.subject}  study {ecg.study[:12]}  {said}{withdrawn}"
 
 
 def _json(kind: str, told: dict[str, object]) -> str:
