@@ -120,21 +120,57 @@ def with_muscle_noise(data: Path, snr_db: float) -> Iterator[Recording]:
     """
     noise = read_signal(data / "nstdb" / "ma.hea")
     for record in mitdb(data):
-        fs = record.fs
-        spans = [(a, a + int(120 * fs)) for a in range(int(300 * fs), 650_000, int(240 * fs))]
-        spans = [(a, min(b, record.ecg.size)) for a, b in spans]
-        half = round(0.05 * fs)
-        inner = record.beats[(record.beats > half) & (record.beats < record.ecg.size - half)]
-        swings = [np.ptp(record.ecg[b - half : b + half]) for b in inner[:300]]
-        power = float(np.median(swings)) ** 2 / 8
-        scale = np.sqrt(power / noise.var() / 10 ** (snr_db / 10))
-        ecg = record.ecg.copy()
-        for a, b in spans:
-            ecg[a:b] += scale * noise[a:b]
+        spans = noisy_spans(record)
+        scale = np.sqrt(_power(record) / noise.var() / 10 ** (snr_db / 10))
         clean = [(0, spans[0][0])]
         clean += [(b, c) for (_, b), (c, _) in pairwise(spans)]
         clean.append((spans[-1][1], record.ecg.size))
-        yield Recording(record.name, fs, ecg, record.beats, (*clean, *record.excluded))
+        yield Recording(
+            record.name,
+            record.fs,
+            _with_noise(record, scale * noise),
+            record.beats,
+            (*clean, *record.excluded),
+        )
+
+
+def with_electrode_motion(data: Path, snr_db: float) -> Iterator[Recording]:
+    """MIT-BIH records other than 118 with the electrode motion of record 118e_6, mixed as there.
+
+    The noise is what 118e_6 has over 118, which has 6 dB less signal than noise.
+    """
+    stressed = read_wfdb(data / "nstdb" / "118e_6.hea", "atr")
+    bare = read_wfdb(data / "mitdb" / "118.hea", "atr")
+    n = min(stressed.ecg.size, bare.ecg.size)
+    noise = stressed.ecg[:n] - bare.ecg[:n]
+    for record in mitdb(data):
+        if record.name != bare.name:
+            scale = np.sqrt(_power(record) / _power(bare) / 10 ** ((snr_db + 6) / 10))
+            ecg = _with_noise(record, scale * noise)
+            yield Recording(record.name, record.fs, ecg, record.beats, record.excluded)
+
+
+def noisy_spans(record: Recording) -> list[tuple[int, int]]:
+    """Return where the noise stress test adds noise: 2 of every 4 min after the first five."""
+    fs = record.fs
+    begins = range(int(300 * fs), record.ecg.size, int(240 * fs))
+    return [(begin, min(begin + int(120 * fs), record.ecg.size)) for begin in begins]
+
+
+def _with_noise(record: Recording, noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    ecg = record.ecg.copy()
+    for begin, end in noisy_spans(record):
+        part = noise[begin:end]
+        ecg[begin : begin + part.size] += part
+    return ecg
+
+
+def _power(record: Recording) -> float:
+    """Return the signal's power as the noise stress test has it."""
+    half = round(0.05 * record.fs)
+    inner = record.beats[(record.beats > half) & (record.beats < record.ecg.size - half)]
+    swings = [np.ptp(record.ecg[beat - half : beat + half]) for beat in inner[:300]]
+    return float(np.median(swings)) ** 2 / 8
 
 
 def read_signal(header: Path) -> NDArray[np.float64]:

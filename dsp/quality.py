@@ -57,6 +57,7 @@ _LOWERS = {Flaw.MAINS: 0.9, Flaw.MUSCLE: 0.7, Flaw.WANDER: 0.9, Flaw.ELECTRODE_M
 NEIGHBOURS = 8  # on each side, among which a beat must have its like
 FELLOWS = 4  # so many of them: an artefact has one by chance, a kind of ectopic beat has several
 LEAST_LIKENESS = 0.82
+MOST_UNLIKE = 0.5  # of the beats around: a beat unlike the others is ectopic, many are an artefact
 LEAST_BEATS = 6
 SURROUNDINGS_S = 0.35  # around a beat, in which its level must not move
 MOST_SWING = 1.0  # of the level and all waves around a QRS, against the QRS itself
@@ -121,7 +122,8 @@ def beat_quality(ecg: ArrayLike, fs: float, r_peaks: ArrayLike) -> BeatQuality:
     """Say which beats can be believed: those that look like others around them.
 
     Motion of an electrode makes waves as steep and as tall as a QRS complex, and no detector that
-    sees one lead tells them apart. But no two of them are alike, and beats are.
+    sees one lead tells them apart. But no two of them are alike, and beats are. A beat without its
+    like among beats that have theirs is ectopic, and is believed.
 
     Parameters
     ----------
@@ -137,7 +139,7 @@ def beat_quality(ecg: ArrayLike, fs: float, r_peaks: ArrayLike) -> BeatQuality:
     BeatQuality
         Reasons: `SHORT` with fewer than six beats, `GAP` for a beat at a gap or an end, `FLAT`
         where a lead has no QRS complex, `ELECTRODE_MOTION` where the level around the beat moves by
-        more than the QRS complex, else `NOISE`. A single ectopic beat is withheld as well.
+        more than the QRS complex, `NOISE` where half of the beats around have no like either.
 
     Raises
     ------
@@ -181,16 +183,25 @@ def _of_beats(lead: Floats, fs: float, peaks: Places) -> tuple[Floats, tuple[Fla
     outside = _around(lead, peaks, wide[np.abs(wide - (span[0] + span[-1]) / 2) > span.size / 2])
     swing = np.fmax.reduce(outside, axis=1) - np.fmin.reduce(outside, axis=1)
     moves = swing > MOST_SWING * np.ptp(qrs, axis=1)
-    unlike: NDArray[np.bool_] = score < LEAST_LIKENESS
+    unlike: NDArray[np.bool_] = ~(score >= LEAST_LIKENESS)
     flat: NDArray[np.bool_] = power == 0
     causes = (
         ((~whole).tolist(), Flaw.GAP),
         (flat.tolist(), Flaw.FLAT),
         ((unlike & moves).tolist(), Flaw.ELECTRODE_MOTION),
-        (unlike.tolist(), Flaw.NOISE),
+        (_among_unlike(unlike).tolist(), Flaw.NOISE),
     )
     reasons = (next((why for holds, why in causes if holds[at]), None) for at in range(peaks.size))
     return score, tuple(reasons)
+
+
+def _among_unlike(unlike: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say which beats are unlike others where beats mostly are."""
+    window = np.ones(2 * NEIGHBOURS + 1)
+    around = np.convolve(unlike, window)[NEIGHBOURS : NEIGHBOURS + unlike.size]
+    count = np.convolve(np.ones(unlike.size), window)[NEIGHBOURS : NEIGHBOURS + unlike.size]
+    among: NDArray[np.bool_] = unlike & (around >= MOST_UNLIKE * count)
+    return among
 
 
 def _around(lead: Floats, peaks: Places, span: Places) -> Floats:

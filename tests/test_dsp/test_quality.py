@@ -104,13 +104,20 @@ def test_good_beats_are_all_believed(good, rhythm):
     assert found.score.min() > 0.9
 
 
-def test_what_looks_like_no_other_beat_is_withheld(good, rhythm):
+def test_what_has_no_like_is_withheld_where_the_level_moves(good, rhythm):
     peaks = np.round(rhythm(10) * FS).astype(int)
     artefact = (peaks[4] + peaks[5]) // 2
-    good[artefact - 30 : artefact + 60] += np.linspace(3, 0, 90)
+    good[artefact - 40 : artefact + 400] += np.linspace(3, 0, 440)
+    good[artefact - 250 : artefact - 60] += 4.0
     found = beat_quality(good, FS, np.sort([*peaks, artefact]))
-    assert found.reasons[5] in {Flaw.NOISE, Flaw.ELECTRODE_MOTION}
-    assert found.usable.sum() >= peaks.size - 1
+    assert found.reasons[5] is Flaw.ELECTRODE_MOTION
+
+
+def test_one_ectopic_beat_among_beats_that_are_alike_is_believed(ecg):
+    beats = np.arange(0.5, 20, 0.8)
+    odd = ecg(FS, beats[12:13], 20, waves=((0.0, 0.03, -1.5),))
+    strip = ecg(FS, np.delete(beats, 12), 20) + odd
+    assert beat_quality(strip, FS, np.round(beats * FS).astype(int)).usable.all()
 
 
 def test_two_kinds_of_beats_in_turn_are_both_believed(ecg):
@@ -155,5 +162,5 @@ def test_motion_of_the_electrode_is_withheld_from_the_noise_stress_record():
     noisy = (seconds > 300) & ((seconds - 300) % 240 < 120)
     right = np.abs(found[:, np.newaxis] - record.beats).min(axis=1) <= 0.15 * record.fs
     usable = beat_quality(record.ecg, record.fs, found).usable
-    assert usable[~noisy].mean() >= 0.96
-    assert (~usable[noisy & ~right]).mean() >= 0.87
+    assert usable[~noisy].mean() >= 0.99
+    assert (~usable[noisy & ~right]).mean() >= 0.9
