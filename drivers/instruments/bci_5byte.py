@@ -13,11 +13,11 @@ Sources differ about byte 0 b4; both meanings disown the value. The signal stren
 for in BerryMed modules the same bits are something else.
 """
 
-from collections import deque
 from collections.abc import Iterator
 
 import msgspec
 
+from drivers.belief import Belief
 from drivers.contract import ByteLink, Emit, Host
 from drivers.errors import LinkLost
 from drivers.model import Instant, InstrumentId, Item, Metric, Reading, Skipped, Status, Unit
@@ -39,9 +39,7 @@ class Bci5byte:
     def __init__(self, host: Host, _settings: Settings) -> None:
         self._host = host
         self._stream = PlethStream(FS)
-        self._trusted = False
-        self._spotless = True
-        self._waiting: deque[tuple[Said, Instant]] = deque()
+        self._belief = Belief[Said](TRUSTED_AFTER)
         self._identified = False
         self._said = b""
         self._readings: tuple[Reading, ...] = ()
@@ -52,27 +50,19 @@ class Bci5byte:
         try:
             async for chunk in link:
                 for item in decoder.feed(chunk.data):
-                    await self._hear(item, chunk.at, emit)
+                    if isinstance(item, Skipped):
+                        self._belief.skipped()
+                        self._stream.restart()
+                        await emit(item)
+                        continue
+                    await self._tell(self._belief.heard(item, chunk.at), emit)
         except LinkLost:
-            if self._spotless and not decoder.pending:
-                await self._tell(emit)
+            await self._tell(self._belief.ended(decoder.pending), emit)
             raise
 
-    async def _hear(self, item: Said | Skipped, at: Instant, emit: Emit) -> None:
-        if isinstance(item, Skipped):
-            self._trusted = self._spotless = False
-            self._waiting.clear()
-            self._stream.restart()
-            await emit(item)
-            return
-        self._waiting.append((item, at))
-        self._trusted = self._trusted or len(self._waiting) >= TRUSTED_AFTER
-        if self._trusted:
-            await self._tell(emit)
-
-    async def _tell(self, emit: Emit) -> None:
-        while self._waiting:
-            for told in self._read(*self._waiting.popleft()):
+    async def _tell(self, believed: list[tuple[Said, Instant]], emit: Emit) -> None:
+        for said, at in believed:
+            for told in self._read(said, at):
                 await emit(told)
 
     def _read(self, said: Said, at: Instant) -> Iterator[Item]:

@@ -4,6 +4,8 @@ sensor-off     heart rate and respiration while an electrode is off (protocol 1)
                connected (protocol 2), until the next value or status says otherwise
 no value       0
 
+After anything skipped, `TRUSTED_AFTER` good frames in a row have to come before any is told.
+
 The curves are one waveform a second; samples are eight bits of a gain that can be changed at the
 module, so they are for looking at. How fast they come is not told in a way that is known: it is the
 setting `fs`.
@@ -17,7 +19,9 @@ from typing import Literal
 import msgspec
 import numpy as np
 
+from drivers.belief import Belief
 from drivers.contract import ByteLink, Emit, Host
+from drivers.errors import LinkLost
 from drivers.model import (
     Instant,
     InstrumentId,
@@ -47,6 +51,7 @@ from drivers.protocols.medlab_eg01010 import (
 DRIVER = "medlab-eg01010"
 SIGNALS = ("ecg", "respiration")
 RESPIRATION_RANGE = (1, 200)
+TRUSTED_AFTER = 5  # a check of seven bits, or none, is right by chance too often
 _MODEL_LETTERS = 7  # "EG01010", and behind it firmware and hardware
 
 
@@ -68,15 +73,25 @@ class MedlabEg01010:
 
     async def run(self, link: ByteLink, emit: Emit) -> None:
         """Decode until the link is lost."""
-        decoder = Decoder()
-        async for chunk in link:
-            for item in decoder.feed(chunk.data):
-                if isinstance(item, Skipped):
-                    await emit(item)
-                    continue
-                self._identify(item)
-                for said in self._read(item, chunk.at):
-                    await emit(said)
+        decoder, belief = Decoder(), Belief[Said](TRUSTED_AFTER)
+        try:
+            async for chunk in link:
+                for item in decoder.feed(chunk.data):
+                    if isinstance(item, Skipped):
+                        belief.skipped()
+                        self._samples.clear()
+                        await emit(item)
+                        continue
+                    await self._tell(belief.heard(item, chunk.at), emit)
+        except LinkLost:
+            await self._tell(belief.ended(decoder.pending), emit)
+            raise
+
+    async def _tell(self, believed: list[tuple[Said, Instant]], emit: Emit) -> None:
+        for said, at in believed:
+            self._identify(said)
+            for told in self._read(said, at):
+                await emit(told)
 
     def _identify(self, said: Said) -> None:
         if self._who is not None and not isinstance(said, Identity):

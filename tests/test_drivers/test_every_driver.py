@@ -7,6 +7,7 @@ dead end, not by a time-out.
 """
 
 import asyncio
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -18,11 +19,12 @@ from hypothesis import strategies as st
 from drivers.contract import Peer, Wish, Write
 from drivers.errors import DeviceMismatch, LinkLost, RequestRefused, SettingsError
 from drivers.model import Measurement, Skipped
+from drivers.plausibility import RANGES
 from drivers.protocols.gatt.characteristics import CODECS
 from drivers.registry import REGISTRY
 from drivers.transports.bench import BenchHost, items_until_lost
 from drivers.transports.capture_file import load_case
-from drivers.transports.damage import NONE, Damage
+from drivers.transports.damage import NONE, Damage, as_heard
 from drivers.transports.memory import MemoryLink
 from drivers.transports.memory_gatt import MemoryGattLink, RadioDamage, Sent
 from drivers.transports.recorded_time import RecordedTime
@@ -33,12 +35,14 @@ from drivers.virtual.memory_port import speak
 
 CAPTURES = Path(__file__).parents[2] / "fixtures" / "captures"
 NAMES = sorted(name for name, entry in REGISTRY.items() if not entry.leaves_files)
-SESSION_S = 120
+SESSION_S = 120  # in which a virtual instrument has said everything it can say
+BRIEF_S = 30
 LONG_SILENCE_S = 3600
 WANTED_EVERY_S = 5
 NOISY = Damage(flip=0.002, drop=0.002, duplicate=0.002, cut_start=7)
 BAD_RADIO = RadioDamage(lose=0.1, duplicate=0.2, swap=0.2)
-EXAMPLES = 40
+EXAMPLES = max(12, settings().max_examples // 8)
+STRANGE_BYTES = 400
 
 every_driver = pytest.mark.parametrize("name", NAMES)
 every_measuring_driver = pytest.mark.parametrize("name", [n for n in NAMES if REGISTRY[n].memory])
@@ -136,20 +140,20 @@ class Session:
 
 
 @cache
-def with_its_virtual_instrument(name, *, granted=True, damage=NONE, seed=1):
-    entry = REGISTRY[name]
+def with_its_virtual_instrument(name, *, granted=True, damage=NONE, seconds=SESSION_S):
+    entry, seed = REGISTRY[name], 1
     virtual = entry.simulator()(seed)
     writes = entry.writes if granted else ()
     if entry.is_gatt:
         radio = RadioDamage() if damage == NONE else BAD_RADIO
         session = Session(name, writes, peripheral=virtual, damage=radio, seed=seed)
-        return session.run(lambda link, clock: on_the_air(link, clock, SESSION_S))
+        return session.run(lambda link, clock: on_the_air(link, clock, seconds))
     session = Session(name, writes, hear=virtual.hear, damage=damage, seed=seed)
 
     async def used(link, clock):
         """The instrument speaks, and somebody wants a measurement of it whenever it can."""
         wanting = asyncio.ensure_future(wants(session, clock))
-        await speak(virtual, link, clock, SESSION_S)
+        await speak(virtual, link, clock, seconds)
         wanting.cancel()
 
     return session.run(used)
@@ -159,6 +163,10 @@ async def wants(session, clock):
     while True:
         await clock.sleep(WANTED_EVERY_S)
         session.host.wishes.tell(Wish.MEASURE)
+
+
+def noisy(name):
+    return with_its_virtual_instrument(name, damage=NOISY, seconds=BRIEF_S)
 
 
 @cache
@@ -211,7 +219,7 @@ def test_it_emits_exactly_the_kinds_whose_memory_it_declares(name):
         item.kind
         for items in [
             with_its_virtual_instrument(name).items,
-            with_its_virtual_instrument(name, granted=False).items,
+            with_its_virtual_instrument(name, granted=False, seconds=BRIEF_S).items,
             *(items for items, _ in replayed(name)),
         ]
         for item in items
@@ -235,17 +243,56 @@ def test_what_its_virtual_instrument_says_is_understood_whole(name):
 
 @every_driver
 def test_the_same_seed_gives_the_same_session(name):
-    first = with_its_virtual_instrument(name, seed=4)
-    again = with_its_virtual_instrument.__wrapped__(name, seed=4)
-    assert first.measurements == again.measurements
-    assert first.link.written == again.link.written
+    again = with_its_virtual_instrument.__wrapped__(name, seconds=BRIEF_S)
+    first = with_its_virtual_instrument(name)
+    assert again.items
+    assert first.measurements[: len(again.measurements)] == again.measurements
+    assert first.link.written[: len(again.link.written)] == again.link.written
 
 
 @every_driver
 def test_with_nothing_granted_it_writes_nothing_and_tries_nothing(name):
     for damage in (NONE, NOISY):
-        session = with_its_virtual_instrument(name, granted=False, damage=damage)
+        session = with_its_virtual_instrument(name, granted=False, damage=damage, seconds=BRIEF_S)
         assert (session.link.written, session.link.refused) == ([], [])
+
+
+@every_driver
+def test_noise_makes_no_value_that_a_patient_cannot_have(name):
+    assert impossible(noisy(name).measurements) == []
+
+
+def impossible(measurements):
+    """The values outside what a patient can have; 0 breaths are where an instrument says apnea."""
+    return [
+        reading
+        for measurement in measurements
+        for reading in measurement.readings
+        if reading.value is not None and (span := RANGES.get((reading.metric, reading.unit)))
+        if not span[0] <= reading.value <= span[1]
+    ]
+
+
+SERIAL = [name for name in NAMES if not REGISTRY[name].is_gatt]
+# Where the bytes of one are, by their makers, also the bytes of the other.
+SAME_BYTES = ({"and-ua767pbt", "and-ua767pc"}, {"nonin", "nonin-ble"})
+
+
+@pytest.mark.parametrize("name", [n for n in SERIAL if REGISTRY[n].memory])
+def test_the_frames_of_another_instrument_and_a_line_set_wrong_give_no_value(name):
+    line = REGISTRY[name].line
+    strangers = [n for n in SERIAL if n != name and {n, name} not in SAME_BYTES]
+    heard = [with_its_virtual_instrument(n).received[:STRANGE_BYTES] for n in strangers]
+    own = with_its_virtual_instrument(name).received[:STRANGE_BYTES]
+    heard += [as_heard(own, line, replace(line, baud=baud)) for baud in (line.baud * 2, 300)]
+
+    async def talk(link, clock):
+        for data in heard:
+            link.send(data)
+            await clock.sleep(5)
+
+    told = Session(name).run(talk).measurements
+    assert [measurement for measurement in told if measurement.has_value] == []
 
 
 @every_driver
@@ -288,6 +335,7 @@ def test_whatever_answers_it_writes_only_what_is_granted(name):
         assert session.link.refused == []
         assert session.purposes <= granted & REGISTRY[name].writes
         assert session.late == []
+        assert impossible(session.measurements) == []
 
     law()
 
@@ -311,16 +359,14 @@ def test_it_does_not_hang_nor_emit_when_the_link_is_lost_at_once(name):
 
 @every_driver
 def test_nothing_is_emitted_after_it_has_told_of_the_loss(name):
-    for damage in (NONE, NOISY):
-        assert with_its_virtual_instrument(name, damage=damage).late == []
+    for session in (with_its_virtual_instrument(name), noisy(name)):
+        assert session.late == []
 
 
 @every_measuring_driver
 def test_the_raw_bytes_of_a_measurement_are_bytes_that_were_received(name):
-    runs = [*replayed(name)]
-    for damage in (NONE, NOISY):
-        session = with_its_virtual_instrument(name, damage=damage)
-        runs.append((session.items, session.received))
+    sessions = (with_its_virtual_instrument(name), noisy(name))
+    runs = [*replayed(name), *((session.items, session.received) for session in sessions)]
     measurements = [
         (item, received)
         for items, received in runs
