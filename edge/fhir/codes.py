@@ -134,9 +134,7 @@ CODES: Mapping[Metric, Code] = MappingProxyType(
             "QRS duration", ("8633-0",), 147228, "MDC_ECG_TIME_PD_QRS_GL"
         ),
         Metric.QT_INTERVAL: _interval("QT interval", ("8634-8",), 147232, "MDC_ECG_TIME_PD_QT_GL"),
-        Metric.QTC: _interval(
-            "QTc interval, formula not told", ("8636-3",), 146948, "MDC_ECG_TIME_PD_QTC"
-        ),
+        Metric.QTC: _interval("QTc interval", ("8636-3",), 146948, "MDC_ECG_TIME_PD_QTC"),
         Metric.QTC_BAZETT: _interval(
             "QTc interval by Bazett", ("76635-2",), 146952, "MDC_ECG_TIME_PD_QTC_BAZETT"
         ),

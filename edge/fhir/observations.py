@@ -210,7 +210,8 @@ def _notes(result: AssociatedMeasurement) -> Json:
         amount = f"by up to {timing.error_s:.0f} s" if known else "by an unknown amount"
         said.append(f"the time is uncertain {amount}: no synchronised clock vouches for it")
     if result.study:
-        said += [f"{name}: {line(text)}" for name, text in result.measurement.evidence]
+        evidence = result.measurement.evidence
+        said += [f"{name.replace('_', ' ')}: {line(text)}" for name, text in evidence]
     if result.corrects:
         said.append(f"withdrawn: {line(result.corrects.reason) or 'no reason given'}")
     return {"note": [{"text": text[:1].upper() + text[1:] + "."} for text in said]} if said else {}
