@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -246,42 +247,61 @@ def without_wander(leads: Floats, fs: float, peaks: Places) -> Floats:
     knots = (peaks + int(span[still]) + width / 2).astype(np.float64)
     known = np.isfinite(levels)
     if known.all():
-        return np.subtract(leads, _through(knots, levels, leads.shape[1]))
+        return _less_curve(leads, knots, levels)
     out = leads.copy()
     for at, there in enumerate(known):
         if there.any():
-            out[at] -= _through(knots[there], levels[at, there], leads.shape[1])
+            out[at] = _less_curve(leads[at], knots[there], levels[at, there])
     return out
 
 
-def _through(at: Floats, level: Floats, samples: int) -> Floats:
-    """Return cubics through the knots, (..., samples), with the slopes between neighbours there.
+def _less_curve(leads: Floats, at: Floats, level: Floats) -> Floats:
+    """Return the leads less cubics through the knots, with the slopes between neighbours there.
 
-    Flat before the first knot and beyond the last.
+    Level before the first knot and beyond the last.
     """
+    out = np.empty_like(leads)
+    edges = np.clip(np.ceil(at), 0, leads.shape[-1]).astype(np.intp)
+    np.subtract(leads[..., : edges[0]], level[..., :1], out=out[..., : edges[0]])
+    np.subtract(leads[..., edges[-1] :], level[..., -1:], out=out[..., edges[-1] :])
     if at.size < 2:
-        return np.repeat(level, samples, axis=-1)
+        return out
+    step = np.diff(at)
     slope = np.gradient(level, at, axis=-1)
-    x = np.clip(np.arange(samples), at[0], at[-1])
-    k = np.clip(np.searchsorted(at, x, side="right") - 1, 0, at.size - 2)
-    h = np.diff(at)[k]
-    u = (x - at[k]) / h
-    v = 1 - u
-    # Hermite's basis, u for what lies behind and v for what lies ahead.
-    curve: Floats = np.take(level, k, axis=-1) * ((1 + 2 * u) * v * v)
-    curve += np.take(level, k + 1, axis=-1) * (u * u * (1 + 2 * v))
-    curve += np.take(slope, k, axis=-1) * (h * u * v * v)
-    curve -= np.take(slope, k + 1, axis=-1) * (h * u * u * v)
-    return curve
+    begin, end = slope[..., :-1] * step, slope[..., 1:] * step
+    rise = np.diff(level, axis=-1)
+    square, cube = 3 * rise - 2 * begin - end, begin + end - 2 * rise
+    for knot, (first, last) in enumerate(pairwise(edges.tolist())):
+        u = (np.arange(first, last) - at[knot]) / step[knot]
+        curve = cube[..., knot, np.newaxis] * u
+        curve += square[..., knot, np.newaxis]
+        curve *= u
+        curve += begin[..., knot, np.newaxis]
+        curve *= u
+        curve += level[..., knot, np.newaxis]
+        np.subtract(leads[..., first:last], curve, out=out[..., first:last])
+    return out
 
 
 def _cut(leads: Floats, peaks: Places, span: Places) -> Floats:
     """Return (leads, beats, columns) around the peaks, NaN outside the strip."""
-    places = peaks[:, np.newaxis] + span
-    outside = (places < 0) | (places >= leads.shape[1])
-    rows = leads[:, np.clip(places, 0, leads.shape[1] - 1)]
-    if outside.any():
-        rows[:, outside] = np.nan
+    return cut(leads, peaks, span, beyond=np.full((2, len(leads)), np.nan))
+
+
+def cut(leads: Floats, peaks: Places, span: Places, *, beyond: Floats) -> Floats:
+    """Return (leads, beats, columns) around the peaks; `beyond` is what lies before and after."""
+    samples = leads.shape[1]
+    rows = np.empty((len(leads), peaks.size, span.size))
+    for beat, peak in enumerate(peaks.tolist()):
+        begin = peak + int(span[0])
+        end = begin + span.size
+        before, after = min(span.size, max(0, -begin)), max(0, min(span.size, samples - begin))
+        row = rows[:, beat]
+        row[:, before:after] = leads[:, begin + before : begin + after]
+        if begin < 0:
+            row[:, :before] = beyond[0, :, np.newaxis]
+        if end > samples:
+            row[:, after:] = beyond[1, :, np.newaxis]
     return rows
 
 
@@ -306,12 +326,18 @@ def _aligned(shapes: Floats, margin: int) -> tuple[Places, NDArray[np.bool_]]:
 
 def _median(rows: Floats) -> Floats:
     """Return the median over the beats of (leads, beats, columns), of those that are there."""
-    if not np.isnan(rows).any():
-        return np.asarray(np.median(rows, axis=1))
+    beats = rows.shape[1]
+    if beats and not np.isnan(rows).any():
+        middle = np.empty((len(rows), rows.shape[2]))
+        ranks = sorted({(beats - 1) // 2, beats // 2})
+        for lead, out in zip(rows, middle, strict=True):
+            beside = np.ascontiguousarray(lead.T)  # the beats of a column as neighbours in memory
+            beside.partition(ranks, axis=-1)
+            beside[:, ranks].mean(axis=-1, out=out)
+        return middle
     count = (~np.isnan(rows)).sum(axis=1)
     order = np.sort(rows, axis=1)  # NaN last
     last = max(0, rows.shape[1] - 1)
     low = np.take_along_axis(order, np.clip((count - 1) // 2, 0, last)[:, np.newaxis], axis=1)
     high = np.take_along_axis(order, np.clip(count // 2, 0, last)[:, np.newaxis], axis=1)
-    middle: Floats = ((low + high) / 2)[:, 0]
-    return middle
+    return np.asarray(((low + high) / 2)[:, 0])

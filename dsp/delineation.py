@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsp.arrays import Floats, Places, checked_leads, checked_peaks, checked_rate
+from dsp.beats import cut
 from dsp.wave_search import ABSENT, WITNESSES, Beats, irregular, p_and_t
 from dsp.waves import BEFORE_R_S, QUIET_TO_S, qrs_bounds, thinned
 
@@ -104,32 +105,38 @@ def _of_strip(leads: Floats, fs: float, peaks: Places) -> Places:
     begin = max(0, int(peaks[0]) - round(2 * AFTER_S * fs))
     strips, beats = leads[:, begin : int(peaks[-1]) + round(2 * AFTER_S * fs)], peaks - begin
     gaps = np.isnan(strips)
-    live = ~gaps.all(axis=1)
-    points = np.full((9, len(leads), peaks.size), ABSENT, dtype=np.intp)
     if gaps.any():
         strips = np.stack([_filled(strip, gap) for strip, gap in zip(strips, gaps, strict=True)])
-    live &= np.ptp(strips, axis=1) > 0
+    span = np.ptp(strips, axis=1, keepdims=True)
+    live = ~gaps.all(axis=1) & (span[:, 0] > 0)
+    points = np.full((9, len(leads), peaks.size), ABSENT, dtype=np.intp)
     if not live.any():
         return points
-    strips, gaps = strips[live], gaps[live]
-    # So that no scale overflows or vanishes.
-    strips = (strips - strips[:, :1]) / np.ptp(strips, axis=1, keepdims=True)
-    found = _found(strips, fs, beats)
-    whole = (found >= 0) & _whole(found, gaps)
-    points[:, live] = np.where(whole, found + begin, ABSENT)
+    if not live.all():
+        strips, gaps, span = strips[live], gaps[live], span[live]
+    found = _found(strips, span, fs, beats)
+    points[:, live] = np.where((found >= 0) & _whole(found, gaps), found + begin, ABSENT)
     return points
 
 
-def _found(strips: Floats, fs: float, beats: Places) -> Places:
-    """Return the nine points of each beat of strips without gaps, (9, leads, beats)."""
+def _found(strips: Floats, span: Floats, fs: float, beats: Places) -> Places:
+    """Return the nine points of each beat of strips without gaps, (9, leads, beats).
+
+    Samples are counted in the `span` of their strip, so that no scale overflows or vanishes.
+    """
     before = round((BEFORE_R_S + MARGIN_S) * fs)
     rows = _cut(strips, beats, np.arange(-before, round((QUIET_TO_S + MARGIN_S) * fs) + 1))
+    rows -= strips[:, :1, np.newaxis]
+    rows /= span[..., np.newaxis]
     alike = _alike(rows[..., before - round(0.10 * fs) : before + round(0.12 * fs)])
     onset, offset = qrs_bounds(_shared(rows, alike), before, fs)
     onset, offset = onset + beats - before, offset + beats - before
     step = step_of(fs)
-    thin, places, rate = thinned(strips, step), np.round(beats / step).astype(np.intp), fs / step
-    thin = thin - _levels(thin, onset / step, rate)
+    places, rate = np.round(beats / step).astype(np.intp), fs / step
+    thin = np.stack([thinned(strip, step) for strip in strips])
+    thin -= strips[:, :1]
+    thin /= span
+    _take_out_levels(thin, onset / step, rate)
     centre = round(BEFORE_S * rate)
     own = _cut(thin, places, np.arange(-centre, round(AFTER_S * rate) + 1))
     rr = np.diff(beats) / fs
@@ -167,21 +174,19 @@ def _filled(strip: Floats, gap: NDArray[np.bool_]) -> Floats:
 
 def _cut(strips: Floats, beats: Places, span: Places) -> Floats:
     """Return (leads, beats, columns) around the beats, the strip's ends continued level."""
-    columns = np.clip(beats[:, np.newaxis] + span, 0, strips.shape[1] - 1)
-    rows: Floats = strips[:, columns]
-    return rows
+    return cut(strips, beats, span, beyond=strips[:, [0, -1]].T)
 
 
-def _levels(strips: Floats, onsets: Floats, fs: float) -> Floats:
-    """Return the wander: a line from PQ level to PQ level, the mean of 16 ms before each QRS."""
-    samples = strips.shape[1]
-    sums = np.cumsum(np.pad(strips, ((0, 0), (1, 0))), axis=1)
-    ends = np.clip(np.round(onsets - 0.004 * fs).astype(np.intp), 1, samples)
-    begins = np.clip(ends - max(1, round(0.016 * fs)), 0, samples - 1)
-    inside = np.take_along_axis(sums, ends, 1) - np.take_along_axis(sums, begins, 1)
-    levels = inside / np.maximum(1, ends - begins)
-    places = np.arange(samples)
-    return np.stack([np.interp(places, *knots) for knots in zip(onsets, levels, strict=True)])
+def _take_out_levels(strips: Floats, onsets: Floats, fs: float) -> None:
+    """Subtract lines from PQ level to PQ level, the mean of 16 ms before each QRS."""
+    samples, width = strips.shape[1], max(1, round(0.016 * fs))
+    begins = np.round(onsets - 0.004 * fs).astype(np.intp) - width
+    places = np.minimum(np.maximum(begins[..., np.newaxis] + np.arange(width), 0), samples - 1)
+    leads = np.arange(len(strips))[:, np.newaxis, np.newaxis]
+    levels = strips[leads, places].mean(axis=-1)
+    columns = np.arange(samples)
+    for lead in range(len(strips)):
+        strips[lead] -= np.interp(columns, onsets[lead], levels[lead])
 
 
 def _alike(qrs: Floats) -> Floats:
@@ -216,27 +221,29 @@ def _common(alike: Floats) -> NDArray[np.bool_]:
 
 def _shared(rows: Floats, alike: Floats) -> Floats:
     """Return each row as the mean of itself and its similar neighbours."""
-    total, count = rows.copy(), np.ones(rows.shape[:-1])
+    total, count, share = rows.copy(), np.ones(rows.shape[:-1]), np.empty_like(rows)
     for apart, marked in enumerate(alike, 1):
-        mark = marked[:, :-apart]
+        mark, part = marked[:, :-apart], share[:, apart:]
         weight = mark[..., np.newaxis]
-        total[:, apart:] += weight * rows[:, :-apart]
-        total[:, :-apart] += weight * rows[:, apart:]
+        total[:, apart:] += np.multiply(weight, rows[:, :-apart], out=part)
+        total[:, :-apart] += np.multiply(weight, rows[:, apart:], out=part)
         count[:, apart:] += mark
         count[:, :-apart] += mark
-    mean: Floats = total / count[..., np.newaxis]
-    return mean
+    total /= count[..., np.newaxis]
+    return total
 
 
 def _whole(points: Places, gaps: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Say which of nine points belong to a wave inside the strip that touches no gap."""
-    samples = gaps.shape[1]
-    missing = np.cumsum(np.pad(gaps, ((0, 0), (1, 0))), axis=1, dtype=np.int32)
+    samples, torn = gaps.shape[1], bool(gaps.any())
+    missing = np.cumsum(np.pad(gaps, ((0, 0), (1, 0))), axis=1, dtype=np.int32) if torn else gaps
     whole = np.empty(points.shape, dtype=bool)
     for wave in range(0, 9, 3):
         onset, offset = points[wave], points[wave + 2]
         inside = (onset > 0) & (offset < samples - 1)
-        ends = np.take_along_axis(missing, np.clip(offset + 1, 0, samples), 1)
-        begins = np.take_along_axis(missing, np.clip(onset, 0, samples), 1)
-        whole[wave : wave + 3] = inside & (begins == ends)
+        if torn:
+            ends = np.take_along_axis(missing, np.clip(offset + 1, 0, samples), 1)
+            begins = np.take_along_axis(missing, np.clip(onset, 0, samples), 1)
+            inside &= begins == ends
+        whole[wave : wave + 3] = inside
     return whole

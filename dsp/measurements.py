@@ -232,10 +232,12 @@ def global_bound(points: NDArray[Any], fs: float, *, last: bool) -> float:
     With `MANY_LEADS` or more, of those that lie with most others the second earliest or latest: an
     outlying one is an error, not a lead's own, and one noisy lead must not decide.
     """
-    near = np.abs(points - np.median(points)) <= APART_S * fs
-    together = points[near] if near.sum() >= MANY_LEADS else points
+    points = np.sort(points)
+    middle = (points[(points.size - 1) // 2] + points[points.size // 2]) / 2
+    near = points[np.abs(points - middle) <= APART_S * fs]
+    together = near if near.size >= MANY_LEADS else points
     rank = 1 if points.size >= MANY_LEADS else 0
-    return float(np.sort(together)[-1 - rank if last else rank])
+    return float(together[-1 - rank if last else rank])
 
 
 def _down(area: Mapping[str, float]) -> float:

@@ -8,6 +8,7 @@ which is mostly one without.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from dsp.waves import (
     contrast,
     contrast_at,
     smoothed,
+    value_at,
     wave_bounds,
 )
 
@@ -150,9 +152,8 @@ def _median(values: Floats, counted: NDArray[np.bool_], otherwise: Floats) -> Fl
     """Return the median of the counted values of each row, (rows, 1); `otherwise` for none."""
     count = counted.sum(axis=-1, keepdims=True)
     order = np.sort(np.where(counted, values, np.inf), axis=-1)
-    low = np.take_along_axis(order, np.maximum(count - 1, 0) // 2, axis=-1)
-    high = np.take_along_axis(order, np.minimum(count // 2, order.shape[-1] - 1), axis=-1)
-    return np.asarray(np.where(count > 0, (low + high) / 2, otherwise))
+    low, high = (value_at(order, at[..., 0]) for at in ((count - 1) // 2, count // 2))
+    return np.asarray(np.where(count > 0, ((low + high) / 2)[..., np.newaxis], otherwise))
 
 
 def _believed(
@@ -180,10 +181,20 @@ def _believed(
 
 
 def around(values: NDArray[Any]) -> NDArray[Any]:
-    """Return for each value those of the witnesses around it, (..., WITNESSES)."""
-    half = WITNESSES // 2
-    padded = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(half, half)], mode="symmetric")
-    return np.lib.stride_tricks.sliding_window_view(padded, WITNESSES, axis=-1)
+    """Return for each value those of the witnesses around it, (..., WITNESSES).
+
+    Beyond the first and the last the row is mirrored.
+    """
+    return values[..., _witnesses(values.shape[-1])]
+
+
+@lru_cache(maxsize=16)
+def _witnesses(members: int) -> Places:
+    """Return who the witnesses of each of so many members are."""
+    places = np.arange(members)[:, np.newaxis] + np.arange(WITNESSES) - WITNESSES // 2
+    places %= 2 * members
+    witnesses: Places = np.minimum(places, 2 * members - 1 - places)
+    return witnesses
 
 
 def irregular(rr_s: Floats) -> NDArray[np.bool_]:

@@ -84,15 +84,14 @@ def thinned(rows: Floats, step: int) -> Floats:
     """Return every `step`-th column, each the Hann mean of what lies nearer to it than the next."""
     if step == 1:
         return rows
-    taps = _hann(2 * step - 1)
-    padded = np.concatenate(
-        [np.repeat(rows[..., :1], step - 1, -1), rows, np.repeat(rows[..., -1:], step - 1, -1)],
-        axis=-1,
-    )
-    count = -(-rows.shape[-1] // step)
-    thin = np.zeros((*rows.shape[:-1], count))
-    for at, weight in enumerate(taps.tolist()):
-        thin += weight * padded[..., at : at + (count - 1) * step + 1 : step]
+    weights = _hann(2 * step - 1)[step - 1 :].tolist()
+    thin: Floats = weights[0] * rows[..., ::step]
+    for away, weight in enumerate(weights[1:], 1):
+        later = rows[..., away::step]
+        thin[..., : later.shape[-1]] += weight * later
+        thin[..., later.shape[-1] :] += weight * rows[..., -1:]
+        thin[..., 1:] += weight * rows[..., step - away :: step][..., : thin.shape[-1] - 1]
+        thin[..., 0] += weight * rows[..., 0]
     return thin
 
 
@@ -181,13 +180,15 @@ def _reached(marked: NDArray[np.bool_], start: Places, gap: int) -> Places:
 
 def bridged(rows: Floats, onset: Places, offset: Places, fs: float) -> Floats:
     """Return the rows with a straight line in place of each QRS complex."""
-    places = np.arange(rows.shape[-1])
     margin = round(2 * MEASURED_S * fs)
     left, right = (_around(rows, at, fs) for at in (onset - margin, offset + margin))
-    begin, end = onset[..., np.newaxis], offset[..., np.newaxis]
+    first, last = max(0, int(onset.min())), min(rows.shape[-1], int(offset.max()) + 1)
+    places, begin, end = np.arange(first, last), onset[..., np.newaxis], offset[..., np.newaxis]
     share = (places - begin) / np.maximum(1, end - begin)
     line = left[..., np.newaxis] + (right - left)[..., np.newaxis] * share
-    return np.where((share >= 0) & (share <= 1), line, rows)
+    bare = rows.copy()
+    np.copyto(bare[..., first:last], line, where=(share >= 0) & (share <= 1))
+    return bare
 
 
 def _around(rows: Floats, column: Places, fs: float) -> Floats:
@@ -217,12 +218,14 @@ class Peaks:
 
     def best(self, expected: Floats, spread: Floats) -> tuple[Places, Floats]:
         """Return of each row the column of the one that counts most, -1 for none, and its size."""
-        places = np.arange(self.weight.shape[-1])
-        away = (places - expected[..., np.newaxis]) / spread[..., np.newaxis]
-        merit = self.weight * np.exp(-0.5 * away**2)
+        counted = np.nonzero(self.weight)
+        rows = counted[:-1]
+        away = (counted[-1] - expected[rows]) / spread[rows]
+        merit = np.zeros(self.weight.shape)
+        merit[counted] = self.weight[counted] * np.exp(-0.5 * away**2)
         best = merit.argmax(axis=-1)
-        there = _value(merit, best) > 0
-        return np.where(there, best, -1), np.where(there, _value(self.stands_out, best), 0.0)
+        there = value_at(merit, best) > 0
+        return np.where(there, best, -1), np.where(there, value_at(self.stands_out, best), 0.0)
 
 
 def wave_bounds(
@@ -250,7 +253,7 @@ def wave_bounds(
 def _corner(rows: Floats, flank: Places, beyond: Places) -> Places:
     """Return where the trapezium from the flank of an upright wave to `beyond` is largest."""
     places = np.arange(rows.shape[-1])
-    fall = _value(rows, flank)[..., np.newaxis] - rows
+    fall = value_at(rows, flank)[..., np.newaxis] - rows
     base = np.abs((2 * beyond - flank)[..., np.newaxis] - places)
     return _largest(fall * base, np.minimum(flank, beyond), np.maximum(flank, beyond))
 
@@ -262,9 +265,12 @@ def _largest(rows: Floats, first: Places, last: Places) -> Places:
     return np.asarray(np.where(inside, rows, -np.inf).argmax(axis=-1), dtype=np.intp)
 
 
-def _value(rows: Floats, column: Places) -> Floats:
+def value_at(rows: Floats, column: Places) -> Floats:
     """Return one value of each row, that at the end for a column outside."""
-    return _picked(rows, column, np.zeros(1, dtype=np.intp))[..., 0]
+    flat = rows.reshape(-1, rows.shape[-1])
+    inside = np.minimum(np.maximum(column.ravel(), 0), flat.shape[1] - 1)
+    found: Floats = flat[np.arange(len(flat)), inside]
+    return found.reshape(column.shape)
 
 
 def _picked(rows: Floats, column: Places, around: Places) -> Floats:
