@@ -73,6 +73,12 @@ def _write(name: str, report: Report, date: str | None) -> None:
     section = "\n\n".join([f"## {name}, {date}", facts, *report.parts])
     page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else "# Benchmarks\n"
     PAGE.write_text(with_section(page, name, section), encoding="utf-8")
+    pictures = PAGE.parent / "pictures"
+    for old in pictures.glob(f"{name}-*.svg"):
+        old.unlink()
+    for file_name, svg in report.pictures.items():
+        pictures.mkdir(exist_ok=True)
+        (pictures / file_name).write_text(svg, encoding="utf-8")
 
 
 def with_section(page: str, name: str, section: str) -> str:

@@ -14,9 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
+from dsp.scoring import LEARNING_S
+
 # ecgcodes.h: the codes that stand for a QRS complex (a flutter wave, 31, does not).
 BEAT_CODES = frozenset({*range(1, 14), 25, 30, 34, 35, 38, 41})
 FLUTTER_BEGINS, FLUTTER_ENDS = 32, 33
+PACED = frozenset({"102", "104", "107", "217"})  # of MIT-BIH
 _SKIP, _NUM, _SUB, _CHN, _AUX = 59, 60, 61, 62, 63
 
 
@@ -96,10 +99,25 @@ def ludb(data: Path) -> Iterator[Recording]:
         yield Recording(record.name, record.fs, record.ecg, record.beats, outside)
 
 
-def cpsc2021(data: Path) -> Iterator[Recording]:
-    """China Physiological Signal Challenge 2021 (atrial fibrillation), lead I."""
+def cpsc2021(data: Path, lead: int = 0) -> Iterator[Recording]:
+    """China Physiological Signal Challenge 2021 (atrial fibrillation), lead I or (1) II."""
     for header in sorted((data / "cpsc2021").glob("*.hea")):
-        yield read_wfdb(header, "atr")
+        yield read_wfdb(header, "atr", lead)
+
+
+def both_leads(data: Path, folder: str) -> Iterator[Recording]:
+    """Read the records of a folder with their first two leads, (2, n)."""
+    for header in sorted((data / folder).glob("*.hea")):
+        one, two = read_wfdb(header, "atr", 0), read_wfdb(header, "atr", 1)
+        yield Recording(one.name, one.fs, np.stack([one.ecg, two.ecg]), one.beats, one.excluded)
+
+
+def mitdb_ec57(data: Path) -> Iterator[Recording]:
+    """MIT-BIH as EC57 scores it: five minutes to learn from, and without the paced records."""
+    for record in mitdb(data):
+        if record.name not in PACED:
+            excluded = ((0, round(LEARNING_S * record.fs)), *record.excluded)
+            yield Recording(record.name, record.fs, record.ecg, record.beats, excluded)
 
 
 def cpsc2019(data: Path) -> Iterator[Recording]:

@@ -19,6 +19,7 @@ class Report:
 
     show: Callable[[str], None]
     parts: list[str] = field(default_factory=list)
+    pictures: dict[str, str] = field(default_factory=dict)  # SVG by file name
 
     def say(self, text: str) -> None:
         """Add a paragraph."""
@@ -37,6 +38,11 @@ class Report:
             for row in (cells[0], rule, *cells[1:])
         ]
         self._add("\n".join(f"| {line} |" for line in lines))
+
+    def picture(self, title: str, file_name: str, svg: str) -> None:
+        """Add a picture; it becomes a file in docs/pictures when the section is written."""
+        self.pictures[file_name] = svg
+        self._add(f"![{title}](pictures/{file_name})")
 
     def _add(self, part: str) -> None:
         self.parts.append(part)
