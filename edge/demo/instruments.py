@@ -73,14 +73,16 @@ class Instrument:
 _SCENES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "and-tm2655": {"made": [{"at_s": 14}]},
+        "and-ua767pbt": {"made": [{"at_s": 14}]},
         "and-ua767pc": {"made": [{"at_s": 14}]},
         "healthometer": {"people": [{"on_s": 6, "off_s": 24, "height_at_s": 12}]},
         "maibobo": {"made": [{"at_s": 36}]},
-        "taidoc": {
+        "taidoc": {  # its clock counts minutes: one begins shortly before the measurement ends
+            "started": "2026-01-05T08:00:45",
             "records": [
                 {"at_s": -86400, "value": [148, 112, 94, 81]},
-                {"at_s": 14, "value": [121, 92, 78, 69]},
-            ]
+                {"at_s": 17, "value": [121, 92, 78, 69]},
+            ],
         },
     }
 )

@@ -9,7 +9,7 @@ shows SVG shows it. A line longer than the window is cut off with an ellipsis.
 import sys
 from html import escape
 
-COLUMNS = 100
+COLUMNS_MAX = 124
 CHARACTER, LINE, MARGIN, BAR, SIZE = 7.8, 18, 16, 30, 13
 FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 GROUND, EDGE, INK, QUIET = "#10191c", "#37464b", "#dfe7e5", "#8a9a9e"
@@ -26,7 +26,8 @@ def main() -> int:
 
 def picture(lines: list[str]) -> str:
     """Return the SVG of some lines."""
-    width = round(COLUMNS * CHARACTER + 2 * MARGIN)
+    columns = min(COLUMNS_MAX, max(len(line) for line in lines))
+    width = round(columns * CHARACTER + 2 * MARGIN)
     height = BAR + len(lines) * LINE + MARGIN
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
@@ -40,7 +41,7 @@ def picture(lines: list[str]) -> str:
 
 
 def _line(text: str, y: float) -> str:
-    text = text if len(text) <= COLUMNS else f"{text[: COLUMNS - 1]}…"
+    text = text if len(text) <= COLUMNS_MAX else f"{text[: COLUMNS_MAX - 1]}…"
     mark = text[2:3] if text.startswith("  ") else ""
     if mark in MARKS and mark:
         # Apart from the rest: in some fonts a mark is wider than a letter.

@@ -41,6 +41,14 @@ UNITS = {
     "[lb_av]": "lb",
     "deg": "°",
 }
+FLAGS = {
+    "irregular-pulse": "uneven pulse",
+    "body-movement": "moved",
+    "cuff-loose": "cuff loose",
+    "low-perfusion": "weak pulse",
+    "artifact": "disturbed",
+    "low-battery": "battery low",
+}
 DOCUMENTS = {
     "ecg12": "12-lead ECG, statements",
     "ecg12-waveform": "12-lead ECG, waveform",
@@ -149,8 +157,18 @@ def value_line(value: ValueView) -> str:
     made = {"derived": ", derived from its ECG", "entered": ", entered"}.get(value.origin, "")
     clock = "" if value.clock_trusted else " (clock not synchronised)"
     who = "by hand" if value.instrument == "by-hand" else value.instrument
-    what = spoken(value.readings) if value.readings else titled(value.kind)
-    return line_of(value.taken, who, f"{what}{made}{clock}")
+    said = [FLAGS[flag] for flag in value.flags if flag in FLAGS]
+    flags = f" ({', '.join(said)})" if said else ""
+    return line_of(value.taken, who, f"{_what(value)}{made}{clock}{flags}")
+
+
+def _what(value: ValueView) -> str:
+    if not value.readings:
+        return titled(value.kind)
+    reasons = [reading.status for reading in value.readings if reading.value is None]
+    if len(reasons) == len(value.readings):
+        return f"no {value.kind.replace('-', ' ')}: {reasons[0].replace('-', ' ')}"
+    return spoken(value.readings)
 
 
 def live_line(view: RoomView) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from drivers.model import Kind
-from edge.association import BEFORE
+from edge.association import BEFORE, NEVER_COMPARED
 from edge.clock import SystemClock, utc
 from edge.demo.bedside import Bedside
 from edge.demo.door import Door
@@ -22,7 +22,7 @@ VALUES_S = 45.0
 FILED_S = 20.0
 COUNTED_S = 15.0
 LOOK_S = 0.2
-RESOLUTION = timedelta(seconds=61)  # of clocks that count minutes: a value may look so much older
+RESOLUTION = timedelta(seconds=1)  # of the clocks of instruments: a value may look so much older
 
 RESPIRATIONS = Wanted(BY_HAND, Kind.RESPIRATION, "entered")
 _GOING = frozenset({"accepted", "queued", "offered"})
@@ -153,7 +153,7 @@ class Visit:
             elif set_aside(view, value):
                 self._aside.setdefault(value.instrument, []).append(value)
             elif value.state == "shown" and is_fresh(view, value):
-                self._tell.note(f"{value_line(value)}: {value.reason}")
+                self._tell.note(value_line(value))
             elif value.state == "offered":
                 self._tell.good(value_line(value))
 
@@ -227,17 +227,20 @@ def is_fresh(view: RoomView, value: ValueView) -> bool:
 def to_compare(view: RoomView, value: ValueView, wanted: Iterable[Wanted]) -> bool:
     """Tell whether a person may look at the display and take a value that proves too little.
 
-    It is one that this visit waits for, made in it, and nothing else is against it than how long
-    such a measurement can last.
+    It is one that this visit waits for, came in it, and nothing else is against it than how long
+    such a measurement can last, or that the instrument's clock could not be read.
     """
-    awaited = any(_answers(value, one) for one in wanted)
-    proves_little = value.state == "quarantined" and value.reason == BEFORE
-    return awaited and proves_little and is_fresh(view, value)
+    return any(_answers(value, one) for one in wanted) and _proves_little(view, value)
 
 
 def set_aside(view: RoomView, value: ValueView) -> bool:
     """Tell a value that is nobody's: of before the visit, or without a proof of when."""
-    return value.state == "quarantined" and not (value.reason == BEFORE and is_fresh(view, value))
+    return value.state == "quarantined" and not _proves_little(view, value)
+
+
+def _proves_little(view: RoomView, value: ValueView) -> bool:
+    doubts = {BEFORE, NEVER_COMPARED.reason}
+    return value.state == "quarantined" and value.reason in doubts and is_fresh(view, value)
 
 
 def aside_line(aside: Sequence[ValueView]) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from xml.etree import ElementTree
 
 import pytest
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from edge.clock import SystemClock
 from edge.demo.air import PlayedAir, Since, air_for
 from edge.demo.bedside import Bedside, Handed
 from edge.demo.instruments import Wanted, choosable, instruments
+from edge.demo.picture import picture
 from edge.demo.reading_back import Held, HeldResult, HeldValue, Sent, compare, rows
 from edge.demo.scene import SECOND, hub_settings
 from edge.demo.telling import GREEN, OVER, Teller, passing_line, spoken, value_line
@@ -118,6 +120,9 @@ def test_a_pressure_is_spoken_as_people_write_it_and_what_is_missing_says_why():
         ({"origin": "derived"}, "derived from its ECG"),
         ({"origin": "entered", "instrument": "by-hand"}, "by hand         124/78"),
         ({"clock_trusted": False}, "clock not synchronised"),
+        ({"flags": ("irregular-pulse", "good-quality")}, "mmHg, mean none (no-value) (uneven"),
+        ({"readings": PRESSURES[2:]}, "no blood pressure: no value"),
+        ({"readings": (), "kind": "ecg12-waveform"}, "12-lead ECG, waveform"),
     ],
 )
 def test_a_value_is_told_with_its_time_its_source_and_how_it_was_made(changed, said):
@@ -308,3 +313,20 @@ def test_an_instrument_that_is_put_on_somebody_else_goes_on_from_now():
     other = factory(1, patient_seed=2)
     other.due(5.0)
     assert handed.due(6.0) == other.due(6.0)
+
+
+# ---- the picture
+
+
+def test_the_picture_holds_every_line_and_is_well_formed():
+    lines = [
+        "vitals-edge: a room",
+        "",
+        "  ✓ filed <once> & for all",
+        "  patient   taken",
+        "x" * 300,
+    ]
+    drawn = ElementTree.fromstring(picture(lines))  # noqa: S314 - our own text
+    texts = ["".join(each.itertext()) for each in drawn.iter() if each.tag.endswith("text")]
+    assert texts[:3] == ["vitals-edge: a room", "✓", "filed <once> & for all"]
+    assert texts[-1].endswith("…")
