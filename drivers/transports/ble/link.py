@@ -24,6 +24,7 @@ from drivers.transports.ble.refusals import BLEAK_FAILS, NOT_FOUND, said_no, unp
 log = logging.getLogger(__name__)
 
 CONNECT_S = 12.0  # a cuff that was just used advertises for half a minute: time for another try
+GRACE_S = 2.0  # for bleak to take back what it began
 ANSWER_S = 35.0  # an ATT transaction may take 30 s
 PAIRING_S = 90.0  # a subscription may have to wait for a person with a passkey
 CLOSE_S = 15.0
@@ -34,7 +35,12 @@ class BleLink:
     """A GattLink; `now` stamps each value as it arrives."""
 
     def __init__(
-        self, device: BLEDevice, adapter: str, now: Callable[[], Instant], granted: frozenset[Write]
+        self,
+        device: BLEDevice,
+        adapter: str,
+        now: Callable[[], Instant],
+        granted: frozenset[Write],
+        connect_s: float = CONNECT_S,
     ) -> None:
         said = device.details.get("props", {})
         address = device.address.upper()
@@ -43,18 +49,19 @@ class BleLink:
         self._now = now
         self._granted = granted
         self._chunks: deque[Chunk] = deque()
+        self._connect_s = connect_s
         self._unread = 0
         self._news = asyncio.Event()
         self._lost: str | None = None
         self._subscribed: set[str] = set()
         self._client = BleakClient(
-            device, self._gone, timeout=CONNECT_S, bluez={"adapter": adapter}
+            device, self._gone, timeout=connect_s, bluez={"adapter": adapter}
         )
 
     async def connect(self) -> None:
         """Connect and learn what the instrument has, or raise LinkError; then `close`, always."""
         try:
-            async with asyncio.timeout(CONNECT_S + 2.0):
+            async with asyncio.timeout(self._connect_s + GRACE_S):
                 await self._client.connect()
         except BLEAK_FAILS as error:
             raise self._translated(error, "connecting") from error
@@ -93,7 +100,11 @@ class BleLink:
         """Subscribe, by StartNotify: AcquireNotify drops what comes before its answer."""
         characteristic = self._characteristic(channel)
 
+        has_come = False
+
         def came(_: BleakGATTCharacteristic, data: bytearray) -> None:
+            nonlocal has_come
+            has_come = True
             self._arrive(Chunk(bytes(data), self._now(), channel), arrived)
 
         self._subscribed.add(channel)
@@ -101,7 +112,11 @@ class BleLink:
             async with asyncio.timeout(PAIRING_S):
                 await self._client.start_notify(characteristic, came)
         except BLEAK_FAILS as error:
-            raise self._translated(error, channel, is_subscription=True) from error
+            failure = self._translated(error, channel, is_subscription=True)
+            if not has_come or self._lost is not None:
+                raise failure from error
+            # It sends, so it is subscribed, whatever the answer was.
+            log.info("%s: %s: sends although: %s", self.peer.address, channel, error)
 
     async def read(self, channel: str) -> Chunk:
         """Read what no subscription sends: BlueZ would report the answer as a notification too."""

@@ -20,7 +20,7 @@ from drivers.model import Instant
 from drivers.transports.ble.agent import Agent, Ask
 from drivers.transports.ble.bus import ADAPTER, DEVICE, Bluez, BusGone
 from drivers.transports.ble.ladder import ENDS_CONNECTIONS, Ladder, Limits, Step
-from drivers.transports.ble.link import BleLink
+from drivers.transports.ble.link import CONNECT_S, BleLink
 from drivers.transports.ble.scanner import Scanner
 
 log = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ class Radio:
         self.bluez = Bluez()
         self.scanner = Scanner(clock.now, enrolled)
         self.agent: Agent | None = None
+        self.connect_s = CONNECT_S  # how long one attempt may take
         self._clock = clock
         self._limits = limits
         self._tell = tell
@@ -136,7 +137,7 @@ class Radio:
             async with self._turn:
                 if self._name is None:
                     continue
-                link = BleLink(device, self._name, self._data(now), granted)
+                link = BleLink(device, self._name, self._data(now), granted, self.connect_s)
                 try:
                     await self._connect_alone(link)
                 except LinkLost as error:

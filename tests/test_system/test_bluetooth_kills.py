@@ -1,0 +1,98 @@
+"""A hub that is killed while a Bluetooth cuff hands over its reading: it is there after, once."""
+
+import asyncio
+import signal
+from contextlib import asynccontextmanager
+
+import pytest
+
+from drivers.virtual.bluetooth.manners import Drop, Manners
+from drivers.virtual.gatt.cuff import virtual_cuff
+from edge.clock import SystemClock
+from edge.demo.door import Door
+from edge.demo.processes import until_there, verb
+from edge.faults import VARIABLE
+from edge.store import Store
+from edge.store.store import FILE_NAME
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+
+CLOCK = SystemClock()
+PATIENCE_S = 60
+ASKED_BEFORE = 7  # chunks: maker, model, number, firmware, battery, what the cuff can do, clock
+KEPT, NOT_KEPT = "store.keep.after-commit", "store.keep.before-commit"
+
+
+def settings(folder, cuff):
+    """Write the settings of a hub with this cuff and no broker; return their path."""
+    path = folder / "hub.toml"
+    path.write_text(
+        f'[hub]\nsite = "site"\nname = "room"\nstate_dir = "{folder}/hub"\nspace = "demo"\n'
+        '[broker]\nport = 1\n[clock]\ntrust = "assume"\n[analysis]\nenabled = false\n'
+        f'[instruments.cuff]\ndriver = "ble-blood-pressure"\nlink = "ble:{cuff.address}"\n'
+    )
+    (folder / "hub").mkdir(exist_ok=True)
+    return path
+
+
+@asynccontextmanager
+async def hub(folder, cuff, **environment):
+    arguments = ("--config", str(settings(folder, cuff)))
+    async with verb("run", arguments, folder, environment) as process:
+        await until_there(folder / "hub" / "control.sock", process, "run", folder)
+        yield process
+
+
+async def killed_at(folder, cuff, point):
+    """Run a hub until it dies where the reading is kept."""
+    async with hub(folder, cuff, **{VARIABLE: f"{point}:{ASKED_BEFORE + 1}"}) as process:
+        async with asyncio.timeout(PATIENCE_S):
+            assert await process.wait() == -signal.SIGKILL
+    (folder / "hub" / "control.sock").unlink()
+
+
+async def what_is_kept(folder):
+    async with await Store.open_to_read(folder / "hub" / FILE_NAME) as store:
+        return [chunk.channel for _, era in await store.unsettled("cuff") for _, chunk in era]
+
+
+async def values(folder, cuff, *, sent_again=False):
+    """Start the hub again; return its blood pressures when it has all it will get."""
+    async with hub(folder, cuff):
+        door = await Door.open(folder / "hub" / "control.sock")
+        try:
+            view = await door.until(lambda room: room.values, PATIENCE_S)
+            if sent_again:
+                async with asyncio.timeout(PATIENCE_S):
+                    while cuff.instrument._memory:
+                        await CLOCK.sleep(0.1)
+                await CLOCK.sleep(1.0)
+                view = await door.look()
+        finally:
+            await door.close()
+    assert view is not None
+    return [value for value in view.values if value.kind == "blood-pressure"]
+
+
+async def test_between_keep_and_decode(ward, tmp_path):
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,), hangs_up=True))
+    await killed_at(tmp_path, cuff, KEPT)
+    assert (await what_is_kept(tmp_path))[-1] == "2a35"
+    await cuff.go_away()
+    assert len(await values(tmp_path, cuff)) == 1
+
+
+@pytest.mark.parametrize(("point", "last"), [(NOT_KEPT, "2a2b"), (KEPT, "2a35")])
+async def test_between_indication_and_confirmation(ward, tmp_path, point, last):
+    manners = Manners(drops=Drop.BEFORE_CONFIRMATION)
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,), hangs_up=True), manners)
+    await killed_at(tmp_path, cuff, point)
+    assert (await what_is_kept(tmp_path))[-1] == last
+    assert len(await values(tmp_path, cuff, sent_again=True)) == 1
+
+
+async def test_a_reading_that_the_cuff_sends_again_without_a_crash_is_there_once(ward, tmp_path):
+    manners = Manners(drops=Drop.BEFORE_CONFIRMATION)
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,), hangs_up=True), manners)
+    assert len(await values(tmp_path, cuff, sent_again=True)) == 1
+    assert cuff.connections >= 2
