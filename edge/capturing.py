@@ -1,6 +1,7 @@
 """Recording a live instrument into a case folder, so that a fault seen in a clinic is a test."""
 
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from drivers.transports.capture_file import (
     Received,
     Recording,
     Written,
+    comment_text,
+    line_text,
     load_case,
     write,
 )
@@ -35,12 +38,16 @@ class RecordedLink:
     the time of that write.
     """
 
-    def __init__(self, link: ByteLink, clock: Clock) -> None:
+    def __init__(
+        self, link: ByteLink, clock: Clock, note: Callable[[Line], None] | None = None
+    ) -> None:
         self._link = link
         self._chunks = aiter(link)
         self._clock = clock
         self._begin_ns = clock.now().mono_ns
-        self.lines: list[Line] = []
+        self._last_us = 0
+        self.lines: list[Line] = []  # where nobody else takes note
+        self._note = note or self.lines.append
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
         """Iterate over what arrives."""
@@ -51,19 +58,48 @@ class RecordedLink:
         try:
             chunk = await anext(self._chunks)
         except LinkLost:
-            self.lines.append(Happened(self._at_us(self._clock.now().mono_ns), LinkEvent.LOST))
+            self._note(Happened(self._at_us(self._clock.now().mono_ns), LinkEvent.LOST))
             raise
-        self.lines.append(Received(self._at_us(chunk.at.mono_ns), chunk.data, chunk.channel))
+        self._note(Received(self._at_us(chunk.at.mono_ns), chunk.data, chunk.channel))
         return chunk
 
     async def write(self, purpose: Write, data: bytes) -> None:
         """Write and note what was written."""
         await self._link.write(purpose, data)
-        self.lines.append(Written(self._at_us(self._clock.now().mono_ns), data))
+        self._note(Written(self._at_us(self._clock.now().mono_ns), data))
 
     def _at_us(self, mono_ns: int) -> int:
-        last = self.lines[-1].at_us if self.lines else 0
-        return max(last, (mono_ns - self._begin_ns) // US_NS)
+        self._last_us = max(self._last_us, (mono_ns - self._begin_ns) // US_NS)
+        return self._last_us
+
+
+class WireFile:
+    """A ``wire.cap`` that grows line by line: what was noted survives the death of the program."""
+
+    def __init__(self, folder: Path) -> None:
+        # Not readable by others: until it has been looked at, it may hold anything.
+        self._fd = os.open(folder / WIRE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self.received = 0
+
+    def note(self, line: Line) -> None:
+        """Write a line through to the system."""
+        if isinstance(line, Received):
+            self.received += len(line.data)
+        self._write(line_text(line))
+
+    def comment(self, text: str) -> None:
+        """Write a comment."""
+        self._write(comment_text(text))
+
+    def close(self) -> None:
+        """Write through to the disk and close."""
+        os.fsync(self._fd)
+        os.close(self._fd)
+
+    def _write(self, text: str) -> None:
+        left = memoryview(text.encode())
+        while left:
+            left = left[os.write(self._fd, left) :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +110,40 @@ class Scrubbed:
     left_out: int
 
 
-def scrubbed(entry: Entry, options: Mapping[str, object], recording: Recording) -> Scrubbed:
-    """Return the recording with the serial numbers and patient fields of every frame blanked.
+class Scrubber:
+    """Blanks the serial numbers and patient fields of every frame, line by line.
 
     A frame stands where its last byte arrived. Bytes that belong to no frame are left out.
     """
-    blank = entry.protocol_module().scrub
-    feed = _fed(entry, options)
-    lines: list[Line] = []
-    kept = 0
-    for line in recording.lines:
+
+    def __init__(self, entry: Entry, options: Mapping[str, object]) -> None:
+        self._blank = entry.protocol_module().scrub
+        self._feed = _fed(entry, options)
+        self._heard = self._kept = 0
+
+    @property
+    def left_out(self) -> int:
+        """How many bytes were no frame, or are not yet."""
+        return self._heard - self._kept
+
+    def through(self, line: Line) -> list[Line]:
+        """Return what is left of a line."""
         if not isinstance(line, Received):
-            lines.append(line)
-            continue
-        for item in feed(line):
+            return [line]
+        self._heard += len(line.data)
+        out: list[Line] = []
+        for item in self._feed(line):
             if not isinstance(item, Skipped):
-                kept += len(item.raw)
-                lines.append(Received(line.at_us, blank(item), line.channel))
-    return Scrubbed(Recording(tuple(lines)), len(recording.received) - kept)
+                self._kept += len(item.raw)
+                out.append(Received(line.at_us, self._blank(item), line.channel))
+        return out
+
+
+def scrubbed(entry: Entry, options: Mapping[str, object], recording: Recording) -> Scrubbed:
+    """Return the recording scrubbed, and how much of it was left out."""
+    scrubber = Scrubber(entry, options)
+    lines = [each for line in recording.lines for each in scrubber.through(line)]
+    return Scrubbed(Recording(tuple(lines)), scrubber.left_out)
 
 
 def _fed(
@@ -119,7 +171,17 @@ def save(folder: Path, case: Case, recording: Recording, comment: str = "") -> i
     again; ``expected.jsonl`` is then missing.
     """
     (folder / WIRE).write_text(write(recording, comment), encoding="utf-8", newline="\n")
+    describe(folder, case)
+    return decode(folder)
+
+
+def describe(folder: Path, case: Case) -> None:
+    """Write what a case is, before or after its bytes."""
     (folder / CASE).write_text(case_text(case), encoding="utf-8", newline="\n")
+
+
+def decode(folder: Path) -> int:
+    """Write beside a case what it decodes to, and return how many lines; see `save`."""
     lines = decode_lines(load_case(folder))
     text = "".join(f"{line}\n" for line in lines)
     (folder / EXPECTED).write_text(text, encoding="utf-8", newline="\n")

@@ -114,17 +114,25 @@ def parse(text: str) -> Recording:
 
 def write(recording: Recording, comment: str = "") -> str:
     """Return the text of a recording; ``parse`` reads the same lines again."""
-    out = [f"# {line}".rstrip() for line in comment.splitlines()]
-    for line in recording.lines:
-        time = f"{line.at_us // US}.{line.at_us % US:06d}"
-        match line:
-            case Happened(_, event):
-                out.append(f"{time} ! {event}")
-            case Received(_, data, channel):
-                out.append(f"{time} < {_named(channel)}{data.hex(' ')}")
-            case Written(_, data, channel):
-                out.append(f"{time} > {_named(channel)}{data.hex(' ')}")
-    return "".join(f"{line}\n" for line in out)
+    out = [comment_text(comment), *map(line_text, recording.lines)]
+    return "".join(out)
+
+
+def comment_text(comment: str) -> str:
+    """Return a comment as lines of a ``wire.cap``."""
+    return "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines())
+
+
+def line_text(line: Line) -> str:
+    """Return one line of a ``wire.cap``, with its end."""
+    time = f"{line.at_us // US}.{line.at_us % US:06d}"
+    match line:
+        case Happened(_, event):
+            return f"{time} ! {event}\n"
+        case Received(_, data, channel):
+            return f"{time} < {_named(channel)}{data.hex(' ')}\n"
+        case Written(_, data, channel):
+            return f"{time} > {_named(channel)}{data.hex(' ')}\n"
 
 
 def parse_hex(text: str) -> Recording:

@@ -1,9 +1,13 @@
-"""Record a live instrument into a case that can be decoded again, and that tests run on."""
+"""Record a live instrument into a case that can be decoded again, and that tests run on.
+
+What is heard is written as it comes: a recording that was killed can be decoded up to there.
+"""
 
 import argparse
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,8 +17,8 @@ from drivers.model import Item
 from drivers.registry import Entry
 from drivers.transports.address import open_link, scheme_of
 from drivers.transports.bench import BenchHost
-from drivers.transports.capture_file import Case, ClockStart, Origin, Recording
-from edge.capturing import RecordedLink, make_folder, save, scrubbed
+from drivers.transports.capture_file import Case, ClockStart, Line, Origin
+from edge.capturing import RecordedLink, Scrubber, WireFile, decode, describe, make_folder
 from edge.clock import SystemClock, utc
 from edge.decoding import entry_named
 from edge.verbs.options import add_settings, settings_of
@@ -61,16 +65,63 @@ def run(args: argparse.Namespace) -> int:
     if entry.leaves_files:
         raise SettingsError(f"{args.driver} leaves files: copy one, it is its own recording")
     make_folder(args.out)
+    received, fault = asyncio.run(_record(entry, options, args))
+    return _decoded(args.out, received) or int(fault)
+
+
+async def _record(
+    entry: Entry, options: dict[str, str], args: argparse.Namespace
+) -> tuple[int, bool]:
+    """Record until told to stop; return how many bytes came and whether the driver gave up."""
+    granted = frozenset(Write(purpose) for purpose in args.allow)
     clock = SystemClock()
+    scrubber = Scrubber(entry, options) if args.scrub else None
+    async with open_link(args.link, entry.line, clock.now, granted) as port:
+        describe(args.out, _case(args, options, clock))
+        wire = WireFile(args.out)
+        try:
+            link = RecordedLink(port, clock, _noting(wire, scrubber))
+            driver = entry.factory()(BenchHost(clock, granted), entry.options(options))
+            fault = await _until_stopped(asyncio.ensure_future(driver.run(link, _ignore)), args)
+            if scrubber is not None:
+                wire.comment(f"{scrubber.left_out} bytes that are no frame were left out")
+                _say(f"{scrubber.left_out} bytes that are no frame were left out")
+        finally:
+            wire.close()
+    return wire.received, fault
+
+
+def _noting(wire: WireFile, scrubber: Scrubber | None) -> Callable[[Line], None]:
+    """Return how a line gets to the file; what is to be scrubbed is never there as it was."""
+    if scrubber is None:
+        return wire.note
+
+    def note(line: Line) -> None:
+        for each in scrubber.through(line):
+            wire.note(each)
+
+    return note
+
+
+async def _until_stopped(running: "asyncio.Future[None]", args: argparse.Namespace) -> bool:
+    loop = asyncio.get_running_loop()
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(stop, running.cancel)
+    _say(f"recording {args.link} into {args.out}" + ("" if args.seconds else "; Ctrl-C ends it"))
+    try:
+        with suppress(asyncio.CancelledError, TimeoutError):
+            await asyncio.wait_for(running, args.seconds)
+    except LinkLost as error:
+        _say(str(error))
+    except DeviceMismatch as error:
+        _say(f"the driver gave up: {error}")
+        return True
+    return False
+
+
+def _case(args: argparse.Namespace, options: dict[str, str], clock: SystemClock) -> Case:
     begin = clock.now()
-    recording, fault = asyncio.run(_record(entry, options, args, clock))
-    comment = ""
-    if args.scrub:
-        clean = scrubbed(entry, options, recording)
-        recording = clean.recording
-        comment = f"{clean.left_out} bytes that are no frame were left out"
-        _say(comment)
-    case = Case(
+    return Case(
         driver=args.driver,
         origin=Origin.HARDWARE,
         device=args.device,
@@ -82,47 +133,19 @@ def run(args: argparse.Namespace) -> int:
         grants=tuple(Write(purpose) for purpose in args.allow),
         clock=ClockStart(utc(begin.wall_ns), begin.trusted),
     )
-    return _saved(args.out, case, recording, comment) or int(fault)
-
-
-async def _record(
-    entry: Entry, options: dict[str, str], args: argparse.Namespace, clock: SystemClock
-) -> tuple[Recording, bool]:
-    """Run the driver until told to stop; return what went over the link and whether it gave up."""
-    granted = frozenset(Write(purpose) for purpose in args.allow)
-    fault = False
-    async with open_link(args.link, entry.line, clock.now, granted) as port:
-        link = RecordedLink(port, clock)
-        driver = entry.factory()(BenchHost(clock, granted), entry.options(options))
-        running = asyncio.ensure_future(driver.run(link, _ignore))
-        loop = asyncio.get_running_loop()
-        for stop in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(stop, running.cancel)
-        _say(
-            f"recording {args.link} into {args.out}" + ("" if args.seconds else "; Ctrl-C ends it")
-        )
-        try:
-            with suppress(asyncio.CancelledError, TimeoutError):
-                await asyncio.wait_for(running, args.seconds)
-        except LinkLost as error:
-            _say(str(error))
-        except DeviceMismatch as error:
-            _say(f"the driver gave up: {error}")
-            fault = True
-    return Recording(tuple(link.lines)), fault
 
 
 async def _ignore(_item: Item) -> None:
     """Let go of what the driver makes of it; the case is decoded afterwards."""
 
 
-def _saved(folder: Path, case: Case, recording: Recording, comment: str) -> int:
+def _decoded(folder: Path, received: int) -> int:
     try:
-        lines = save(folder, case, recording, comment)
+        lines = decode(folder)
     except ReplayMismatch as error:
         _say(f"{folder}: saved, but the driver takes another course when it is played: {error}")
         return 1
-    _say(f"{folder}: {len(recording.received)} bytes that decode to {lines} lines")
+    _say(f"{folder}: {received} bytes that decode to {lines} lines")
     return 0
 
 

@@ -109,6 +109,43 @@ async def test_it_records_until_it_is_told_to_stop(monitor, tmp_path, stop):
     assert load_case(tmp_path / "case").recording.received
 
 
+async def test_a_recording_that_is_killed_can_be_decoded_up_to_there(monitor, tmp_path):
+    capturing = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "edge.cli", "capture", "--driver", "ivy-450c"),
+        *("--link", monitor, "--out", tmp_path / "case"),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    await capturing.stderr.readline()
+    wire = tmp_path / "case" / "wire.cap"
+    while wire.stat().st_size < 2000:  # noqa: ASYNC110 - another program writes it
+        await asyncio.sleep(0.01)
+    capturing.kill()
+    await capturing.communicate()
+    loaded = load_case(tmp_path / "case")
+    assert loaded.recording.received
+    assert await asyncio.to_thread(decode_lines, loaded)
+    assert wire.stat().st_mode & 0o777 == 0o600
+
+
+async def test_what_is_to_be_scrubbed_never_reaches_the_disk_as_it_was(tmp_path):
+    entry = REGISTRY["masimo-ascii1"]
+    with on_a_thread(PtyPort(entry.simulator()(1), entry.line), FastClock()) as port:
+        capturing = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "edge.cli", "capture", "--driver", "masimo-ascii1"),
+            *("--link", f"serial:{port.path}", "--out", tmp_path / "case", "--scrub"),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        await capturing.stderr.readline()
+        wire = tmp_path / "case" / "wire.cap"
+        while wire.stat().st_size < 1000:  # noqa: ASYNC110 - another program writes it
+            await asyncio.sleep(0.01)
+        capturing.kill()
+        await capturing.communicate()
+    heard = load_case(tmp_path / "case").recording.received
+    assert b"SN=0000000000" in heard
+    assert heard.count(b"SN=") == heard.count(b"SN=0000000000")
+
+
 def test_a_recording_never_replaces_another(tmp_path, capsys):
     (tmp_path / "wire.cap").write_text("0.0 < 00\n")
     assert capture("serial:/dev/ttyNowhere", tmp_path) == 2
@@ -121,7 +158,7 @@ def test_a_recording_never_replaces_another(tmp_path, capsys):
     [
         ("serial:/dev/ttyNowhere", "/dev/ttyNowhere: not there"),
         ("ble:00:11:22:33:44:55", "ivy-450c is reached by serial"),
-        ("/dev/ttyUSB0", "ivy-450c is reached by serial"),
+        ("/dev/ttyUSB0", "meant is perhaps serial:/dev/ttyUSB0"),
     ],
 )
 def test_a_link_that_cannot_be_opened_is_one_line(tmp_path, capsys, link, said):
