@@ -54,7 +54,7 @@ class Scan(_Act, frozen=True, tag="scan"):
 class ConfirmPatient(_Act, frozen=True, tag="confirm-patient"):
     """Both identifiers were compared: it is this person; `reference` says which one was shown."""
 
-    reference: Short | None = None
+    reference: Short
 
 
 class NotThisPerson(_Act, frozen=True, tag="not-this-person"):

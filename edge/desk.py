@@ -164,16 +164,16 @@ class Desk:
                 return self.candidate
         raise Refused("this patient is not on the room's list any more")
 
-    async def confirm_patient(self, reference: str | None = None) -> str:
+    async def confirm_patient(self, reference: str) -> str:
         """Take the proposed patient, whose two identifiers a person compared; the association.
 
-        `reference` is the patient who was shown, where the screen says: another may have been
-        proposed in the meantime.
+        `reference` is the patient who was shown: another may have been proposed in the meantime,
+        by a scan at another screen or by the record system.
         """
         candidate, person = self.candidate, self._person()
         if candidate is None:
             raise Refused("there is no patient to confirm: scan first")
-        if reference not in {None, candidate.patient.reference}:
+        if reference != candidate.patient.reference:
             raise Refused("another patient was proposed in the meantime: compare again")
         self.candidate = None
         return await self._open(candidate, person)

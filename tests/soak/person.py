@@ -166,8 +166,8 @@ class Person:
 
     async def _identify(self, hand: "Hand", visit: Visit, view: RoomView) -> None:
         if view.patient is not None:  # scanned while the record system was away
-            if await hand.act("check-unverified"):
-                await hand.act("confirm-patient")
+            if found := await hand.act("check-unverified"):
+                await hand.act("confirm-patient", reference=found["patient"]["reference"])
             return
         now_s = asyncio.get_running_loop().time()
         if visit.method == "assigned":
@@ -184,7 +184,8 @@ class Person:
             isinstance(chosen, dict)
             and tuple(chosen["patient"]["display"]) == visit.patient.display
         ):
-            await hand.act("confirm-patient")
+            shown = chosen["patient"]["reference"]
+            await hand.act("confirm-patient", reference=shown)
 
     # ---- values
 

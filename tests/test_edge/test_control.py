@@ -168,8 +168,18 @@ async def test_the_rooms_list_is_shown_and_chosen_from(client):
     (listed,) = (await client.do("room-list"))["result"]
     assert (await client.do("choose", reference=listed["reference"]))["ok"]
     assert (await client.do("not-this-person"))["ok"]
-    answer = await client.do("confirm-patient")
+    answer = await client.do("confirm-patient", reference=listed["reference"])
     assert (answer["ok"], "no patient to confirm" in answer["error"]) == (False, True)
+
+
+async def test_a_confirmation_says_who_was_shown_or_is_none(client):
+    await client.do("sign-in", badge="B-5")
+    await client.do("scan", code="0017-4")
+    unsaid = await client.do("confirm-patient")
+    other = await client.do("confirm-patient", reference="Patient/p-18")
+    assert (unsaid["ok"], "reference" in unsaid["error"]) == (False, True)
+    assert (other["ok"], "compare again" in other["error"]) == (False, True)
+    assert (await client.do("view"))["result"]["patient"] is None
 
 
 async def test_what_is_refused_is_said_in_the_words_for_the_person(client):
@@ -189,7 +199,7 @@ async def test_what_is_refused_is_said_in_the_words_for_the_person(client):
 async def test_acts_about_a_value_that_is_not_there_are_refused(client, act, fields):
     await client.do("sign-in", badge="B-5")
     await client.do("scan", code="0017-4")
-    await client.do("confirm-patient")
+    await client.do("confirm-patient", reference=ERIKA.reference)
     answer = await client.do(act, **fields)
     assert (answer["ok"], "no value 7" in answer["error"]) == (False, True)
 
@@ -203,7 +213,7 @@ async def test_a_current_value_is_taken_from_what_streams_it_and_refused_elsewhe
 async def test_a_counted_rate_is_entered_and_what_cannot_be_one_is_answered_in_words(client):
     await client.do("sign-in", badge="B-5")
     await client.do("scan", code="0017-4")
-    await client.do("confirm-patient")
+    await client.do("confirm-patient", reference=ERIKA.reference)
     typed = {"kind": "respiration", "unit": "/min"}
     assert (await client.do("enter", value=16, **typed))["ok"]
     answer = await client.do("enter", value=1600, **typed)
@@ -267,7 +277,7 @@ async def test_half_a_line_is_no_act(room, client):
     async with room.line() as other:
         await other.do("sign-in", badge="B-5")
         await other.do("scan", code="0017-4")
-        await other.say(b'{"do": "confirm-patient"}')
+        await other.say(b'{"do": "confirm-patient", "reference": "Patient/p-17"}')
         other.writer.write_eof()
         assert await other.reader.read() == b""
     assert (await client.do("view"))["result"]["patient"] is None
@@ -294,7 +304,7 @@ async def test_who_watches_sees_the_room_and_every_change_of_it(room, client):
     async with room.line() as desk:
         await desk.do("sign-in", badge="B-5")
         await desk.do("scan", code="0017-4")
-        await desk.do("confirm-patient")
+        await desk.do("confirm-patient", reference=ERIKA.reference)
         while (view := await client.hear())["patient"] is None:
             pass
         assert view["patient"] == list(ERIKA.display)
@@ -338,7 +348,7 @@ async def test_nothing_of_a_patient_is_logged(room, client, caplog):
     caplog.set_level("DEBUG")
     await client.do("sign-in", badge="B-5")
     await client.do("scan", code="0017-4")
-    await client.do("confirm-patient")
+    await client.do("confirm-patient", reference=ERIKA.reference)
     await client.say(b'{"do": "scan", "code": 0017-4}\n')
     await client.hear()
     await room.happen()

@@ -176,6 +176,11 @@ async def staffed(room):
     return room
 
 
+def shown(room):
+    """The reference of the patient who is proposed, as a screen has it."""
+    return room.desk.candidate.patient.reference if room.desk.candidate else ERIKA.reference
+
+
 async def scanned_offline(room, code="0017-4"):
     room.record.away = True
     assert await room.desk.scan(code) is None
@@ -216,7 +221,7 @@ async def test_nobody_can_sign_in_while_the_record_system_is_away(room):
     [
         lambda desk, _: desk.scan("0017-4"),
         lambda desk, _: desk.choose(ERIKA.reference),
-        lambda desk, _: desk.confirm_patient(),
+        lambda desk, _: desk.confirm_patient(ERIKA.reference),
         lambda desk, item: desk.take(item),
         lambda desk, item: desk.confirm((item,)),
         lambda desk, item: desk.discard(item, "a slip"),
@@ -249,7 +254,7 @@ async def test_a_scan_proposes_a_patient_and_opens_nothing_until_a_person_compar
 
 async def test_the_journal_does_not_name_the_patient(staffed):
     await staffed.desk.scan("0017-4")
-    await staffed.desk.confirm_patient()
+    await staffed.desk.confirm_patient(shown(staffed))
     written = b"".join([entry.data async for entry in staffed.store.entries()])
     assert b"p-17" not in written
     assert b"Erika" not in written
@@ -257,10 +262,10 @@ async def test_the_journal_does_not_name_the_patient(staffed):
 
 async def test_the_next_scan_ends_the_visit_before(staffed):
     await staffed.desk.scan("0017-4")
-    first = await staffed.desk.confirm_patient()
+    first = await staffed.desk.confirm_patient(shown(staffed))
     await staffed.desk.scan("0018-2")
     assert staffed.association is None
-    assert await staffed.desk.confirm_patient() != first
+    assert await staffed.desk.confirm_patient(shown(staffed)) != first
 
 
 @pytest.mark.parametrize(
@@ -276,7 +281,7 @@ async def test_a_proposed_patient_can_be_dropped(staffed):
     await staffed.desk.scan("0017-4")
     await staffed.desk.not_this_person()
     with pytest.raises(Refused, match="no patient to confirm"):
-        await staffed.desk.confirm_patient()
+        await staffed.desk.confirm_patient(shown(staffed))
 
 
 async def test_a_person_who_compared_one_patient_does_not_confirm_another(staffed):
@@ -305,7 +310,7 @@ async def test_a_scan_that_nobody_answered_opens_nothing_over_a_later_one(staffe
     first = asyncio.ensure_future(staffed.desk.scan("0017-4"))
     await asyncio.sleep(0)
     await staffed.desk.scan("0018-2")
-    await staffed.desk.confirm_patient()
+    await staffed.desk.confirm_patient(shown(staffed))
     staffed.record.away = True
     slow.set()
     with pytest.raises(Refused, match="in the meantime"):
@@ -319,7 +324,7 @@ async def test_the_rooms_list_is_in_the_record_systems_order(staffed):
 
 async def test_one_of_the_rooms_list_can_be_chosen_and_is_then_compared(staffed):
     assert await staffed.desk.choose(SVEN.reference) == Candidate(SVEN, Method.ROOM_LIST)
-    await staffed.desk.confirm_patient()
+    await staffed.desk.confirm_patient(shown(staffed))
     assert staffed.association.method is Method.ROOM_LIST
 
 
@@ -345,7 +350,7 @@ async def test_an_offline_scan_holds_values_until_the_second_check(staffed):
     candidate = await staffed.desk.check_unverified()
     assert candidate == Candidate(ERIKA, Method.SCAN, association)
     assert staffed.item(item).state is ItemState.HELD
-    assert await staffed.desk.confirm_patient() == association
+    assert await staffed.desk.confirm_patient(shown(staffed)) == association
     assert staffed.item(item).state is ItemState.OFFERED
     assert await staffed.patient() == Subject(ERIKA.reference, ERIKA.display, ERIKA.identifiers)
 
@@ -354,9 +359,9 @@ async def test_values_of_an_offline_visit_that_is_over_are_released_by_its_check
     association = await scanned_offline(staffed)
     item = await staffed.measure()
     await staffed.desk.scan("0018-2")
-    await staffed.desk.confirm_patient()
+    await staffed.desk.confirm_patient(shown(staffed))
     assert (await staffed.desk.check_unverified()).verifies == association
-    await staffed.desk.confirm_patient()
+    await staffed.desk.confirm_patient(shown(staffed))
     assert staffed.item(item).state is ItemState.OFFERED
     assert (await staffed.patient()).reference == SVEN.reference
     assert (await staffed.patient(association)).reference == ERIKA.reference
@@ -367,7 +372,7 @@ async def test_where_values_go_out_by_themselves_they_do_after_the_check(staffed
     await scanned_offline(staffed)
     item = await staffed.measure()
     await staffed.desk.check_unverified()
-    await staffed.desk.confirm_patient()
+    await staffed.desk.confirm_patient(shown(staffed))
     assert staffed.item(item).state is ItemState.ACCEPTED
 
 
@@ -379,7 +384,7 @@ async def test_the_check_asks_nothing_while_the_record_system_is_still_away(staf
 
 async def test_the_check_has_nothing_to_ask_when_everybody_is_verified(staffed):
     await staffed.desk.scan("0017-4")
-    await staffed.desk.confirm_patient()
+    await staffed.desk.confirm_patient(shown(staffed))
     assert await staffed.desk.check_unverified() is None
 
 
@@ -402,7 +407,7 @@ async def test_an_offline_code_that_nobody_has_does_not_keep_others_waiting(staf
     second = await scanned_offline(staffed)
     await staffed.measure()
     assert (await staffed.desk.check_unverified()).verifies == second
-    await staffed.desk.confirm_patient()
+    await staffed.desk.confirm_patient(shown(staffed))
     with pytest.raises(Refused, match="knows nobody"):
         await staffed.desk.check_unverified()
 
@@ -418,7 +423,7 @@ async def test_an_offline_scan_survives_a_restart(tmp_path):
         await room.start()
         await room.desk.sign_in("B-5")
         assert (await room.desk.check_unverified()).verifies == association
-        await room.desk.confirm_patient()
+        await room.desk.confirm_patient(shown(room))
         assert room.item(item).state is ItemState.OFFERED
 
 
@@ -459,16 +464,16 @@ async def test_an_assignment_said_again_after_its_visit_leaves_the_next_patient_
     await staffed.start(confirm=confirm)
     await staffed.desk.assigned(staffed.command(), staffed.clock.now())
     if confirm is Confirm.CONFIRM:
-        await staffed.desk.confirm_patient()
+        await staffed.desk.confirm_patient(shown(staffed))
     await staffed.desk.scan("0018-2")
-    association = await staffed.desk.confirm_patient()
+    association = await staffed.desk.confirm_patient(shown(staffed))
     await staffed.desk.assigned(staffed.command(), staffed.clock.now())
     assert (staffed.association.id, staffed.desk.candidate) == (association, None)
 
 
 async def test_a_visit_that_a_person_confirmed_has_the_id_the_record_system_gave_it(staffed):
     await staffed.desk.assigned(staffed.command(), staffed.clock.now())
-    assert await staffed.desk.confirm_patient() == "a-1"
+    assert await staffed.desk.confirm_patient(shown(staffed)) == "a-1"
 
 
 @pytest.mark.parametrize(
@@ -497,7 +502,7 @@ async def test_under_a_clock_that_is_not_synchronised_no_assignment_is_followed(
 
 async def test_a_refused_assignment_leaves_the_visit_as_it_is(staffed):
     await staffed.desk.scan("0018-2")
-    association = await staffed.desk.confirm_patient()
+    association = await staffed.desk.confirm_patient(shown(staffed))
     await staffed.desk.assigned(staffed.command(boot_id="run-0"), staffed.clock.now())
     assert staffed.association.id == association
 
@@ -523,7 +528,7 @@ async def test_the_record_system_ends_the_visit_it_names_and_no_other(room, name
 
 async def visit(room, code="0017-4"):
     await room.desk.scan(code)
-    return await room.desk.confirm_patient()
+    return await room.desk.confirm_patient(shown(room))
 
 
 async def test_a_value_held_from_before_is_taken_for_the_patient_who_is_there(staffed):
@@ -606,7 +611,7 @@ async def counted(room, value=16.0, seconds=15.0, unit=Unit.PER_MIN, kind=Kind.R
 
 async def test_a_rate_counted_in_the_visit_is_offered_as_entered(staffed):
     await staffed.desk.scan("0017-4")
-    await staffed.desk.confirm_patient()
+    await staffed.desk.confirm_patient(shown(staffed))
     await staffed.clock.advance(20)
     item = staffed.item(await counted(staffed))
     assert (item.state, item.event.origin) == (ItemState.OFFERED, Origin.ENTERED)
@@ -615,7 +620,7 @@ async def test_a_rate_counted_in_the_visit_is_offered_as_entered(staffed):
 
 async def test_a_count_that_began_before_the_patient_came_is_nobodys(staffed):
     await staffed.desk.scan("0017-4")
-    await staffed.desk.confirm_patient()
+    await staffed.desk.confirm_patient(shown(staffed))
     await staffed.clock.advance(10)
     assert staffed.item(await counted(staffed)).state is ItemState.QUARANTINED
 
@@ -632,7 +637,7 @@ async def test_a_count_that_began_before_the_patient_came_is_nobodys(staffed):
 )
 async def test_what_cannot_be_a_value_is_refused_with_what_to_do(staffed, typed, words):
     await staffed.desk.scan("0017-4")
-    await staffed.desk.confirm_patient()
+    await staffed.desk.confirm_patient(shown(staffed))
     with pytest.raises(Refused, match=words):
         await counted(staffed, **typed)
     assert not staffed.chronicle.state.items

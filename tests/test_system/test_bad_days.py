@@ -104,8 +104,8 @@ class Room:
 
     async def identifies(self):
         await self.signs_in()
-        await self.door.act("scan", code="0017-4")
-        await self.door.act("confirm-patient")
+        found = await self.door.act("scan", code="0017-4")
+        await self.door.act("confirm-patient", reference=found["patient"]["reference"])
 
     async def takes(self):
         """Take the oximeter's value, compared with its display; return it as it is then shown."""
@@ -244,8 +244,8 @@ async def test_a_patient_scanned_while_nobody_can_be_asked_is_verified_before_an
         with pytest.raises(PermissionError, match="no verified patient"):
             await room.door.act("take", item=value.item)
         async with record_system(tmp_path, mosquitto.port):
-            assert await _checked(room)
-            await room.door.act("confirm-patient")
+            found = await _checked(room)
+            await room.door.act("confirm-patient", reference=found["patient"]["reference"])
             await room.shows(lambda view: view.patient == (NAME, BIRTH_DATE) and view.verified)
             await room.door.act("take", item=value.item)
             value = await room.value(value.item, "filed")
