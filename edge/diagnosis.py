@@ -12,7 +12,7 @@ anything else                                            wrong baud or parity, o
 
 from collections.abc import Mapping
 
-from drivers.registry import REGISTRY, Entry, LinkKind
+from drivers.registry import REGISTRY, Confidence, Entry, LinkKind
 from drivers.tally import Tally
 
 NOISE_BYTES = 64  # fewer say nothing: an adapter spits some out when it is plugged in
@@ -70,12 +70,19 @@ def loses_flow_control(tally: Tally) -> bool:
 
 
 def fitting(sample: bytes, *, but: str | None = None) -> list[str]:
-    """Return the drivers of which a sample is whole frames, but for its two ends."""
+    """Return the drivers of which a sample is whole frames, but for its two ends.
+
+    An experiment is not named to people: nobody has seen what its frames do not look like.
+    """
     return [
         name
         for name, entry in sorted(REGISTRY.items())
-        if name != but and LinkKind.SERIAL in entry.links and _share(entry, sample) >= FITS
+        if name != but and _is_known(entry) and _share(entry, sample) >= FITS
     ]
+
+
+def _is_known(entry: Entry) -> bool:
+    return LinkKind.SERIAL in entry.links and entry.confidence is not Confidence.EXPERIMENTAL
 
 
 def _share(entry: Entry, sample: bytes) -> float:

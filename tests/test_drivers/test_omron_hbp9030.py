@@ -68,7 +68,7 @@ def test_who_it_was_is_shown_nowhere():
 @pytest.mark.parametrize(
     "wire",
     [
-        LINE.replace(b",69", b""),
+        LINE.replace(b", 69", b""),
         LINE.replace(b"2026,01,05,", b""),
         LINE.replace(b" 81", b"81"),
         b"1,12345,2026,01,127,90,81,69\r\n",
