@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from drivers.formats.scp_writer import encode
+from drivers.model import Instant
 from drivers.virtual.ecg_cart import leave
 from drivers.virtual.instrument import VirtualInstrument
 from drivers.virtual.patient import Patient
@@ -43,16 +44,16 @@ class Handed:
 
 
 class Bedside:
-    """All that stands around the patient; the seconds count from when it was set up."""
+    """All that stands around the patient; its seconds count from `begin`, now if not given."""
 
     def __init__(
-        self, folder: Path, seed: int, room: Sequence[Instrument], clock: Clock | None = None
+        self, folder: Path, seed: int, room: Sequence[Instrument], begin: Instant | None = None
     ) -> None:
         self.room = tuple(room)
         self._folder = folder
         self._seed = seed
-        self._clock = clock or SystemClock(assume_trusted=True)
-        self._begin_ns = self._clock.now().mono_ns
+        self._clock: Clock = SystemClock(assume_trusted=True)
+        self._begin_ns = (begin or self._clock.now()).mono_ns
         self.air: Air = air_for(folder, self._clock, self._begin_ns, seed, room)
         self._handed: dict[str, Handed] = {}
         self._on: set[str] = set()
@@ -94,19 +95,19 @@ class Bedside:
         return new
 
     def start(self, instrument: Instrument, person: Person) -> None:
-        """Start a measurement on a patient, just before a whole second."""
-        begin_s = math.floor(self.elapsed_s + JUST_BEFORE_S) + 1 - JUST_BEFORE_S
+        """Start a measurement on a patient, just before a whole second, a recording with it."""
+        second = math.floor(self.elapsed_s + JUST_BEFORE_S) + 1
         seed = instrument.virtual.get("patient_seed")
         who = None if seed is None else seed + person.body
         if instrument.is_cart:
-            recording = asyncio.create_task(self._record(instrument, person, who, begin_s))
+            recording = asyncio.create_task(self._record(instrument, person, who, second))
             self._recordings.add(recording)
             recording.add_done_callback(self._recordings.discard)
         else:
-            self.air.start(instrument.name, begin_s, who)
+            self.air.start(instrument.name, second - JUST_BEFORE_S, who)
 
     async def _record(
-        self, cart: Instrument, person: Person, seed: int | None, begin_s: float
+        self, cart: Instrument, person: Person, seed: int | None, begin_s: int
     ) -> None:
         """Record a patient's ECG, and leave the file in the folder when it is over."""
         typed = {
@@ -140,5 +141,5 @@ class Bedside:
 
     @property
     def elapsed_s(self) -> float:
-        """How long it has been set up."""
+        """How long it is since the beginning."""
         return (self._clock.now().mono_ns - self._begin_ns) / NS

@@ -89,7 +89,7 @@ _SCENES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 # The time of a cart's recording is known to within its own ten seconds, so that it is surely the
 # patient's only where it begins that much later than the scan.
 _STARTS_S = MappingProxyType(
-    {"ble-thermometer": 1.0, "ble-blood-pressure": 3.0, "ble-scale": 6.0, "ecg-folder": 18.0}
+    {"ble-thermometer": 1.0, "ble-blood-pressure": 3.0, "ble-scale": 6.0, "ecg-folder": 17.2}
 )
 _OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {"nonin": {"format": 7}, "ecg-folder": {"clock_error_s": 0.2, "poll_s": 0.2}}

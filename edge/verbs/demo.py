@@ -112,9 +112,10 @@ async def _room(folder: Path, course: Course, tell: Teller) -> AsyncIterator[Bed
     tell.line("vitals-edge: a virtual exam room (not a medical device; every person is invented)")
     register, record, settings = (folder / n for n in ("register.toml", "record.db", "hub.toml"))
     register.write_text(REGISTER, "utf-8")
-    started = utc(SystemClock().now().wall_ns).replace(microsecond=0, tzinfo=None).isoformat()
+    begin = SystemClock(assume_trusted=True).now()
+    started = utc(begin.wall_ns).replace(tzinfo=None).isoformat()
     room = instruments(course.seed, course.scenario, course.names, started=started)
-    bedside = Bedside(folder, course.seed, room)
+    bedside = Bedside(folder, course.seed, room, begin)
     async with broker(folder) as port, bedside.air as air:
         tell.good(f"broker: mosquitto on loopback, port {port}")
         settings.write_text(hub_settings(folder / "hub", port, room, bedside.link), "utf-8")
