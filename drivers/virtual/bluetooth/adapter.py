@@ -81,7 +81,7 @@ class Adapter:
         if not on:
             self._faults.end(Fault.STUCK_DISCOVERY)
             self._scanning_for.clear()
-            await self._radio.stop_scanning(legacy=True)
+            await self._stop_listening()
             for device in self.devices.values():
                 await device.drop()
             self._change(Discovering=NO)
@@ -112,6 +112,7 @@ class Adapter:
             raise bluez_error("InProgress", "Operation already in progress")
         if not self._scanning_for:
             self._faults.end(Fault.DEAF)
+        if not self._radio.is_scanning:
             await self._radio.start_scanning(legacy=True)
         self._scanning_for.add(sender)
         self._change(Discovering=YES)
@@ -119,19 +120,25 @@ class Adapter:
 
     async def _stop(self, message: Message) -> Answer:
         self._be_ready()
-        if Fault.STUCK_DISCOVERY in self._faults:
-            raise bluez_error("InProgress", "Operation already in progress")
         sender = message.sender or ""
         if sender not in self._scanning_for:
             raise bluez_error("Failed", "No discovery started")
+        if Fault.STUCK_DISCOVERY in self._faults:
+            # The client's session is over, and bluetoothd goes on believing that it scans.
+            self._scanning_for.discard(sender)
+            raise bluez_error("InProgress", "Operation already in progress")
         await self._end_scan_of(sender)
         return NOTHING
 
     async def _end_scan_of(self, sender: str) -> None:
         self._scanning_for.discard(sender)
         if not self._scanning_for:
-            await self._radio.stop_scanning(legacy=True)
+            await self._stop_listening()
             self._change(Discovering=NO)
+
+    async def _stop_listening(self) -> None:
+        if self._radio.is_scanning:
+            await self._radio.stop_scanning(legacy=True)
 
     async def _remove(self, message: Message) -> Answer:
         path = message.body[0]

@@ -10,7 +10,11 @@ from contextlib import suppress
 
 from bumble.core import BaseBumbleError, UnreachableError
 from bumble.device import Connection, Device, Peer
-from bumble.hci import Address, HCI_LE_Create_Connection_Cancel_Command
+from bumble.hci import (
+    HCI_CONNECTION_FAILED_TO_BE_ESTABLISHED_ERROR,
+    Address,
+    HCI_LE_Create_Connection_Cancel_Command,
+)
 from bumble.pairing import PairingDelegate
 from dbus_fast import Message, Variant
 
@@ -168,6 +172,9 @@ class KnownDevice:
         connection.once(Connection.EVENT_DISCONNECTION, self._lost)
         connection.on(Connection.EVENT_SECURITY_REQUEST, self._asked_for_security)
         self._change(Connected=YES)
+        if self._radio.lookup_connection(connection.handle) is not connection:
+            self._lost(HCI_CONNECTION_FAILED_TO_BE_ESTABLISHED_ERROR)  # before anybody listened
+            raise UnreachableError
         if Fault.CONNECT_ABORTS in self._faults:
             await connection.disconnect()
             raise UnreachableError

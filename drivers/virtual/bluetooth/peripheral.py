@@ -19,7 +19,7 @@ from bumble.gatt import (
     GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR as CCCD,
 )
 from bumble.gatt import Characteristic, Descriptor, Service
-from bumble.hci import HCI_Error
+from bumble.hci import Address, HCI_Error, HCI_LE_Set_Random_Address_Command
 
 from drivers.contract import Clock
 from drivers.errors import RequestRefused
@@ -69,6 +69,7 @@ class RadioPeripheral:
         self.keys = InstrumentKeys(manners)
         self.address = instrument.peer.address
         self.connections = 0
+        self._adverts = 0  # for how many ticks it has been advertising
         self._manners = manners
         self._clock = clock
         self._begin_ns = clock.now().mono_ns
@@ -87,6 +88,7 @@ class RadioPeripheral:
         self._connection: Connection | None = None
         self._talking: asyncio.Task[None] | None = None
         self._calling: asyncio.Task[None] | None = None
+        self._advertising = asyncio.Lock()
         self._one_at_a_time = asyncio.Lock()
         self._news = asyncio.Event()
         self._drops = deque([manners.drops] * manners.drop_times)
@@ -120,6 +122,17 @@ class RadioPeripheral:
         await self._device.stop_advertising()
         await self._device.power_off()
 
+    async def advertised(self, ticks: int) -> None:
+        """Return when it has been advertising for so many ticks from now on."""
+        until = self._adverts + ticks
+        while self._adverts < until:
+            await self._clock.sleep(TICK_S)
+
+    async def connected(self, times: int) -> None:
+        """Return when it has been connected to so many times in all."""
+        while self.connections < times:
+            await self._clock.sleep(TICK_S)
+
     async def go_away(self) -> None:
         """Be carried out of range."""
         self._is_in_range = False
@@ -128,6 +141,17 @@ class RadioPeripheral:
     def come_back(self) -> None:
         """Be carried into range again."""
         self._is_in_range = True
+
+    async def change_address(self) -> None:
+        """Go by another of its private addresses; not while it is connected."""
+        async with self._advertising:
+            self._told = 0
+            await self._device.stop_advertising()
+            address = Address.generate_private_address(self._device.irk)
+            await self._device.send_sync_command(
+                HCI_LE_Set_Random_Address_Command(random_address=address)
+            )
+            self._device.random_address = address
 
     def forget_bonds(self) -> None:
         """Lose all bonds, as when the battery is changed."""
@@ -146,18 +170,23 @@ class RadioPeripheral:
         if self._manners.names_itself_later:
             forms.insert(0, self._advertisement(named=False))
         while self._is_on:
-            if self._wants_to_be_heard():
-                if self._told < len(forms):
-                    self._told += 1
-                    await self._device.start_advertising(
-                        advertising_data=forms[self._told - 1],
-                        advertising_interval_min=INTERVAL_MS,
-                        advertising_interval_max=INTERVAL_MS,
-                    )
-            elif self._device.is_advertising:
-                self._told = 0
-                await self._device.stop_advertising()
+            async with self._advertising:
+                if self._wants_to_be_heard():
+                    self._adverts += 1
+                    if self._told < len(forms):
+                        self._told += 1
+                        await self._advertise(forms[self._told - 1])
+                elif self._device.is_advertising:
+                    self._told = 0
+                    await self._device.stop_advertising()
             await self._clock.sleep(TICK_S)
+
+    async def _advertise(self, data: bytes) -> None:
+        await self._device.start_advertising(
+            advertising_data=data,
+            advertising_interval_min=INTERVAL_MS,
+            advertising_interval_max=INTERVAL_MS,
+        )
 
     def _wants_to_be_heard(self) -> bool:
         if self._connection is not None:

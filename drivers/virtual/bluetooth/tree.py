@@ -129,13 +129,16 @@ class Tree:
         return True
 
     async def _answer(self, message: Message) -> None:
+        # Whatever happens here, nobody is left waiting.
+        reply = Message.new_error(message, "org.bluez.Error.Failed", "Operation failed")
         try:
             answer = await self._do(message)
             reply = Message.new_method_return(message, answer.signature, list(answer.body))
         except BusError as error:
             reply = Message.new_error(message, error.name, error.text)
-        if self._bus is not None:
-            self._bus.send(reply)
+        finally:
+            if self._bus is not None and self._bus.connected:
+                self._bus.send(reply)
 
     async def _do(self, message: Message) -> Answer:
         path, interface, member = message.path or "", message.interface or "", message.member or ""
