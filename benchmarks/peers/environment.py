@@ -57,11 +57,11 @@ class Peers:
 
 
 @contextmanager
-def peers(worker_name: str = "worker.py") -> Iterator[Peers]:
-    """Install the peers into a folder of their own, run a worker there, and remove both."""
+def peers(worker_name: str = "worker.py", wanted: str = "requirements.txt") -> Iterator[Peers]:
+    """Install what is wanted into a folder of its own, run a worker there, and remove both."""
     with tempfile.TemporaryDirectory(prefix="peers-") as name:
         folder = Path(name)
-        python = os.environ.get(READY_MADE) or _installed(folder / "venv")
+        python = os.environ.get(READY_MADE) or _installed(folder / "venv", wanted)
         worker = subprocess.Popen(
             [python, str(HERE / worker_name)],
             stdin=subprocess.PIPE,
@@ -79,13 +79,13 @@ def peers(worker_name: str = "worker.py") -> Iterator[Peers]:
             worker.wait()
 
 
-def _installed(folder: Path) -> str:
+def _installed(folder: Path, wanted: str) -> str:
     """Return the interpreter of a fresh environment that has the peers."""
     print("Installing the peers into an environment of their own ...", file=sys.stderr)
     venv.create(folder, with_pip=True)
     python = str(folder / "bin" / "python")
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "-r", str(HERE / "requirements.txt")], check=True)
+    subprocess.run([*install, "-r", str(HERE / wanted)], check=True)
     return python
 
 
