@@ -23,6 +23,16 @@ MAX_SAMPLES = 2_000_000  # twelve leads for five minutes at 500 Hz
 TEXT_CHARS = MAX_HEADER_BYTES // 8  # of all words of a file; a cart's are a few hundred
 
 
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """Our values by name, the reasons for others, beats found, and each lead's quality."""
+
+    ours: tuple[tuple[str, float], ...]
+    reasons: tuple[tuple[str, str], ...]
+    beats: int
+    quality: tuple[LeadVerdict, ...]
+
+
 def study(data: bytes) -> Message:
     """Read and measure a file; FormatError says why it cannot be read."""
     recording = read_ecg(data)
@@ -30,7 +40,7 @@ def study(data: bytes) -> Message:
         size = recording.microvolts.size
         raise FormatError(f"{size} samples; a resting ECG has at most {MAX_SAMPLES}", 0)
     whole = recording.standard_leads()
-    found = _measured(whole)
+    found = computed(whole)
     _check_words(recording)
     patient, device = recording.patient, recording.device
     reply = StudyReply(
@@ -54,25 +64,16 @@ def study(data: bytes) -> Message:
     return reply, (recording.microvolts,)
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """Our values by name, the reasons for others, beats found, and each lead's quality."""
-
-    ours: tuple[tuple[str, float], ...]
-    reasons: tuple[tuple[str, str], ...]
-    beats: int
-    quality: tuple[LeadVerdict, ...]
-
-
-def _measured(whole: EcgRecording) -> _Measured:
+def computed(whole: EcgRecording) -> Computed:
+    """Measure a recording with all leads that it can have."""
     try:
         return _found(whole.microvolts, whole.fs, whole.leads)
     except ValueError as wrong:  # a rate or a length that no measurement is made for
         nothing = tuple(LeadVerdict(usable=False, flaws=()) for _ in whole.leads)
-        return _Measured((), (("all", str(wrong)[:200]),), 0, nothing)
+        return Computed((), (("all", str(wrong)[:200]),), 0, nothing)
 
 
-def _found(microvolts: NDArray[np.float64], fs: float, leads: tuple[str, ...]) -> _Measured:
+def _found(microvolts: NDArray[np.float64], fs: float, leads: tuple[str, ...]) -> Computed:
     measured = dsp.measure_ecg(microvolts, fs, leads)
     values = {
         CartValue.HEART_RATE: measured.heart_rate,
@@ -92,7 +93,7 @@ def _found(microvolts: NDArray[np.float64], fs: float, leads: tuple[str, ...]) -
         if value is not None and math.isfinite(value)
     )
     quality = dsp.ecg_quality(microvolts, fs, microvolts=True)
-    return _Measured(
+    return Computed(
         ours=ours,
         reasons=tuple(measured.reasons.items()),
         beats=measured.median_beat.used.size,

@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help=f"write it, patient included, in the format of this suffix: {_suffixes()}",
     )
+    parser.add_argument(
+        "--measure", action="store_true", help="tell rate, intervals and axes computed here, too"
+    )
     parser.add_argument("--with-patient", action="store_true", help="tell who the patient is, too")
 
 
@@ -52,10 +55,14 @@ def run(args: argparse.Namespace) -> int:
         contents[args.convert] = target.load().encode(recording)
     for out, content in contents.items():
         _write(out, content)
+    if contents and not args.json:
+        return 0
     said = _said(source, recording, with_patient=args.with_patient)
+    if args.measure:
+        said["computed"] = _computed(recording)
     if args.json:
         sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
-    elif not contents:
+    else:
         sys.stdout.writelines(f"{name:14} {_plain(value)}\n" for name, value in said.items())
     return 0
 
@@ -135,6 +142,14 @@ def _said(source: Format, recording: EcgRecording, *, with_patient: bool) -> dic
         said["patient"] = asdict(recording.patient)
         said["order"] = recording.order
     return said
+
+
+def _computed(recording: EcgRecording) -> dict[str, object]:
+    """Return what is measured here, and for what is not, why; never the cart's word."""
+    from edge.analysis_study import computed  # noqa: PLC0415 - only this needs scipy
+
+    found = computed(recording.standard_leads())
+    return dict(found.ours) | ({"missing": dict(found.reasons)} if found.reasons else {})
 
 
 def _plain(value: object) -> str:

@@ -14,6 +14,7 @@ from drivers.formats import MAX_BYTES, read_ecg
 from drivers.formats.scp import encode
 from drivers.formats.scp_sections import checksum
 from drivers.model import CartPatient, EcgRecording, InstrumentId
+from drivers.virtual.ecg_cart import VirtualEcgCart
 from edge import cli
 
 KEYS = [
@@ -71,6 +72,23 @@ def test_json_is_one_object_with_exactly_these_keys(cart_file, capsys):
         "statements": ["Sinus rhythm"],
         "sha256": hashlib.sha256(cart_file.read_bytes()).hexdigest(),
     }
+
+
+def test_what_is_measured_here_stands_apart_from_what_the_cart_said(tmp_path, capsys):
+    path = tmp_path / "a.scp"
+    path.write_bytes(VirtualEcgCart(3).due(30.0)[0])
+    assert ecg(path, "--json", "--measure") == 0
+    said = json.loads(capsys.readouterr().out)
+    computed, cart = said["computed"], said["measurements"]
+    assert computed["heart_rate"] == pytest.approx(float(cart["heart_rate"]), abs=1.0)
+    assert {"pr_ms", "qrs_ms", "qt_ms", "qtc_bazett_ms", "qtc_fridericia_ms"} <= set(computed)
+    assert "missing" not in computed
+
+
+def test_what_cannot_be_measured_is_missing_with_its_reason(cart_file, capsys):
+    assert ecg(cart_file, "--json", "--measure") == 0
+    missing = json.loads(capsys.readouterr().out)["computed"]["missing"]
+    assert all(missing.values())
 
 
 @pytest.mark.parametrize("how", [[], ["--json"]])
