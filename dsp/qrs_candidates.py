@@ -82,15 +82,15 @@ def look_at(
     wave, back, ahead = waves[0], rates.surroundings, rates.refractory
     top = span[0] + int(wave[span[0] : span[1]].argmax())
     height = float(wave[top])
-    around = wave[max(0, top - back) : top + ahead + 1].copy()
     level = levels.at((top + first) // levels.size)
-    if around.size <= back + ahead or math.isnan(around.sum()) or level is None:
+    peak, low = (level[0], min(level)) if level else (math.nan, math.nan)
+    above, swing = height - low, peak - low
+    if not (math.isnan(height) or height >= low + WEAK_SHARE * swing):
+        return []
+    around = wave[max(0, top - back) : top + ahead + 1].copy()
+    if around.size <= back + ahead or math.isnan(around.sum()):  # an end or a gap is near
         columns: list[list[float]] = search(waves, first, span, rates, levels).rows.T.tolist()
         return columns
-    peak, low = level[0], min(level)
-    above, swing = height - low, peak - low
-    if not height >= low + WEAK_SHARE * swing:
-        return []
     if around[back - ahead : back].max() >= height or around[back + 1 :].max() > height:
         return []
     inner = int(QRS_HALF_S * rates.rate)

@@ -4,6 +4,8 @@ The envelope is cut into blocks of two seconds at absolute positions. Only order
 taken of it, so nothing here rounds.
 """
 
+import math
+
 import numpy as np
 
 from dsp.arrays import Floats, Places
@@ -50,11 +52,10 @@ class RunningLevels:
             fresh.append(_block_levels(rest, self.size))
         self._open, self._open_size = [rest], rest.size
         self._blocks = np.concatenate([self._blocks, *fresh])
-        levels, needed = _running(self._blocks)
-        known = len(self._blocks)
         begin = self.ready - self._blocks_first
-        end = known if last else max(begin, int(np.searchsorted(needed, known, side="right")))
-        self._levels = np.concatenate([self._levels, levels[begin:end]])
+        levels = (_few_levels if len(fresh) == 1 else _levels)(self._blocks, begin, last=last)
+        end = begin + len(levels)
+        self._levels = np.concatenate([self._levels, levels])
         self.ready = self._blocks_first + end
         drop = max(0, end - HISTORY)
         self._blocks = self._blocks[drop:]
@@ -105,12 +106,12 @@ def _highest(wave: Floats, width: int) -> Floats:
     return np.fmax(highest[: highest.size - rest : width], highest[rest::width])
 
 
-def _running(blocks: Floats) -> tuple[Floats, Places]:
-    """Return the levels for each block and the one in progress, and how many blocks each rests on.
+def _levels(blocks: Floats, begin: int, *, last: bool) -> Floats:
+    """Return the levels from block `begin` on, up to that in progress, as far as they are certain.
 
     A level is the lower median over the `HISTORY` blocks before. With fewer than two of those
     present the block's own joins them, with none the next one too; NaN where there is nothing.
-    Rows that have neither `HISTORY` blocks nor the start of the signal before them mean nothing.
+    Either all `HISTORY` blocks are there, or all since the start of the signal.
     """
     n = len(blocks) + 1
     padded = np.full((HISTORY + n + 1, 2), np.nan)
@@ -122,5 +123,22 @@ def _running(blocks: Floats) -> tuple[Floats, Places]:
     ordered = np.sort(windows, axis=2)
     present = HISTORY + 2 - np.isnan(ordered[:, 0]).sum(axis=1)
     middle = np.maximum(present - 1, 0) // 2
+    levels = ordered[np.arange(n), :, middle]
     needed = np.arange(n) + np.where(seen >= 2, 0, np.where(seen >= 1, 1, 2))
-    return ordered[np.arange(n), :, middle], needed
+    end = n - 1 if last else int(np.searchsorted(needed, n - 1, side="right"))
+    return levels[begin : max(begin, end)]
+
+
+def _few_levels(blocks: Floats, begin: int, *, last: bool) -> Floats:
+    """Return the same, with plain numbers: cheaper where one block came."""
+    table: list[list[float]] = blocks.tolist()
+    known, levels = len(table), list[list[float]]()
+    for row in range(begin, known + (not last)):
+        used = [one for one in table[max(0, row - HISTORY) : row] if not math.isnan(one[0])]
+        more = 0 if len(used) > 1 else 2 - len(used)
+        if row + more > known and not last:
+            break
+        used += [one for one in table[row : row + more] if not math.isnan(one[0])]
+        columns = zip(*used, strict=True) if used else ((math.nan,), (math.nan,))
+        levels.append([sorted(column)[(len(column) - 1) // 2] for column in columns])
+    return np.array(levels).reshape(-1, 2)

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from dsp.qrs import Rates
 from dsp.qrs_candidates import contrast, local_maxima
+from dsp.qrs_levels import _few_levels, _levels
 from dsp.qrs_live import LiveRules
 from dsp.qrs_rules import Candidates, decide
 
@@ -67,3 +68,14 @@ def test_a_candidate_is_the_highest_within_the_refractory_time_the_first_of_equa
             around = *wave[max(0, place - 35) : max(0, place - 10)], *wave[place + 11 : place + 26]
             expected += [place] if np.isfinite(around).any() else []
     assert found == expected
+
+
+@given(
+    st.lists(st.sampled_from([1.0, 2.0, 3.0, np.nan]), max_size=24),
+    st.integers(0, 9),
+    st.booleans(),
+)
+def test_levels_of_one_block_more_are_those_of_all_blocks_at_once(peaks, begin, last):
+    blocks = np.array([[peak, peak / 2] for peak in peaks]).reshape(-1, 2)
+    few, many = (each(blocks, begin, last=last) for each in (_few_levels, _levels))
+    assert np.array_equal(few, many, equal_nan=True)
