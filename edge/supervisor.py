@@ -7,6 +7,7 @@ bytes of an earlier run go through the driver first, then the link is opened, ag
 import asyncio
 import logging
 import zlib
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
@@ -31,7 +32,7 @@ from drivers.errors import (
     LinkRefused,
     SettingsError,
 )
-from drivers.model import Chunk, Instant, InstrumentId, Item, Kind, Measurement
+from drivers.model import Chunk, Flag, Instant, InstrumentId, Item, Kind, Measurement
 from drivers.registry import Entry, Memory, Remembers
 from drivers.transports.memory import KeptLink
 from drivers.transports.memory_gatt import KeptGattLink
@@ -50,6 +51,7 @@ log = logging.getLogger(__name__)
 AnyLink: TypeAlias = ByteLink | GattLink | FileLink
 
 IDENTIFIED_S = 15.0  # longer than any driver's questions take, repeated ones too
+UNTIMED_MAX = 256  # more than any instrument stores without a time
 WRONG_INSTRUMENT_S = 60.0  # somebody must act; look again now and then
 
 
@@ -104,6 +106,7 @@ class Supervisor:
         self._record = record
         self._recovered = False
         self._opened_ns = 0
+        self._untimed: deque[bytes] = deque(maxlen=UNTIMED_MAX)  # stored values, of any session
 
     async def run(self) -> None:
         """Recover, then connect and stay connected; ends only by cancellation or bad settings."""
@@ -189,7 +192,7 @@ class Supervisor:
         host = _RecoveringHost(self, {id(chunk): number for number, chunk in chunks})
         with suppress(LinkLost):
             kept = KeptGattLink if self.plan.entry.is_gatt else KeptLink
-            await self._drive(host, kept(chunk for _, chunk in chunks), self.intake.emit)
+            await self._drive(host, kept(chunk for _, chunk in chunks), self._take)
         for number, _ in chunks:
             await self.store.settle(number)
 
@@ -213,7 +216,22 @@ class Supervisor:
         if isinstance(item, Measurement) and not self._is_bound(item):
             self.health.counts["before_identity"] += 1
         else:
-            await self.intake.emit(item)
+            await self._take(item)
+
+    async def _take(self, item: Item) -> None:
+        stored = isinstance(item, Measurement) and is_stored(item)
+        await self.intake.emit(self._compared(item) if stored else item)
+
+    def _compared(self, item: Item) -> Item:
+        """Return a stored value, marked where the same bytes without a time came before.
+
+        With a time they are the same value, which the room knows; without one they may be two.
+        """
+        if not isinstance(item, Measurement) or item.device_time or item.sequence is not None:
+            return item
+        again = item.raw in self._untimed
+        self._untimed.append(item.raw)
+        return replace(item, flags=item.flags | {Flag.POSSIBLE_DUPLICATE}) if again else item
 
     def _is_bound(self, item: Measurement) -> bool:
         """Tell whether a measurement is of the instrument the settings name.

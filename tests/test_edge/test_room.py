@@ -31,6 +31,7 @@ from edge.events import (
     Discarded,
     Enqueued,
     HubStarted,
+    LinkClosed,
     LinkOpened,
     Measured,
     Outcome,
@@ -439,6 +440,7 @@ class AnyCourseOfEvents(RuleBasedStateMachine):
         self.visits = {}  # association -> [opened, closed] in true time
         self.open = None
         self.acts = {}  # item -> (began, ended) in true time
+        self.backlog = []  # what instruments have stored, and when it was really made
         self.taken = set()
         self.sent = {}
         self.filed = set()
@@ -623,6 +625,32 @@ class AnyCourseOfEvents(RuleBasedStateMachine):
             stored, lead = self.seen_from(stored, ended + 0.1 + another * (ago - 1)), None
         more = {"serial": serial, "measurement": stored, "lead": lead}
         self.measure(memory, ended, 10.0, fraction, **more)
+        self.backlog.append((stored, memory, serial, (ended - fraction * 10.0, ended)))
+
+    @precondition(lambda self: self.backlog)
+    @rule(data=st.data(), error=st.sampled_from([0.0, 30.0]), wrong=st.floats(-1, 1))
+    def an_instrument_sends_its_backlog_again(self, data, error, wrong):
+        stored, memory, serial, (began, ended) = data.draw(st.sampled_from(self.backlog))
+        age = self.true_s - ended + wrong * (error + 1.0)
+        time = replace(stored.device_time, age_s=age, age_error_s=error)
+        again = replace(stored, device_time=time, began=None)
+        event = measured(
+            0.0, memory, settle_s=10.0, serial=serial, moment=self.now(), measurement=again
+        )
+        self.acts[self.happen(event)] = (began, ended)
+
+    @rule(memory=st.sampled_from(Memory), when=fractions)
+    def an_instrument_sends_a_stored_value_without_a_time(self, memory, when):
+        stored = measurement(97.0, flags=frozenset({Flag.FROM_MEMORY}))
+        self.measure(memory, self.true_s - when * EVER_AGO_S, 10.0, 1.0, measurement=stored)
+
+    @rule(closed=st.booleans())
+    def an_instrument_goes_or_is_connected_anew(self, closed):
+        if closed:
+            self.happen(LinkClosed(at=self.now(), instrument="ox", reason="out of range"))
+        else:
+            identity = InstrumentId("nonin")
+            self.happen(LinkOpened(at=self.now(), instrument="ox", identity=identity))
 
     # -- the record system
 

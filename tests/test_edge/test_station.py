@@ -12,7 +12,7 @@ import pytest
 
 from drivers.contract import Wish, Write
 from drivers.errors import LinkNotFound
-from drivers.model import Chunk, Instant, Kind
+from drivers.model import Chunk, Flag, Instant, Kind
 from drivers.protocols.nonin import encode
 from drivers.protocols.nonin_df13 import SpotCheck, SpotStatus, bcd_stamp
 from drivers.registry import REGISTRY
@@ -548,6 +548,21 @@ def test_of_a_cuff_full_of_other_peoples_readings_only_the_one_of_the_visit_goes
 
     quarantined, queued = play(scenario)
     assert (quarantined, queued) == ([Kind.BLOOD_PRESSURE] * 5, [Kind.BLOOD_PRESSURE])
+
+
+def test_equal_bytes_without_a_time_are_two_values_in_two_sessions_and_the_second_is_marked(play):
+    async def scenario(room):
+        socket = room.plug("cuff", "ble-blood-pressure", cuff(stamps=False, measure_at_s=(5.0,)))
+        await room.after(20.0)
+        socket.pull()
+        socket.virtual = cuff(stamps=False, measure_at_s=(5.0,))
+        await room.after(20.0)
+        return await room.events(Measured)
+
+    first, second = [event.measurement for event in play(scenario)]
+    assert first.raw == second.raw
+    marked = [Flag.POSSIBLE_DUPLICATE in each.flags for each in (first, second)]
+    assert marked == [False, True]
 
 
 def test_a_bluetooth_link_bound_to_another_serial_number_takes_nothing(play):

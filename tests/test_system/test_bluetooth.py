@@ -2,9 +2,12 @@
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from dbus_fast import Message
+from dbus_fast.aio import MessageBus
 
 from drivers.contract import Write
 from drivers.errors import LinkLost, LinkNotFound, Unpaired
@@ -331,6 +334,58 @@ async def test_what_nothing_cures_is_an_alarm_that_stands_until_something_is_hea
         await ward.restart_daemon()
         await hub.until(Step.RECOVERED)
         assert hub.radio.health.trouble == ""
+
+
+@asynccontextmanager
+async def systemd(ward):
+    """A systemd on the bus that can do one thing: restart bluetoothd."""
+    asked, tasks = [], set()
+    bus = await MessageBus(bus_address=ward.address).connect()
+
+    async def restart(message):
+        asked.append(message.body)
+        await bus.send(Message.new_method_return(message, "o", ["/job/1"]))
+        await ward.restart_daemon()
+
+    def heard(message):
+        if message.member != "RestartUnit":
+            return False
+        tasks.add(asyncio.ensure_future(restart(message)))
+        return True
+
+    bus.add_message_handler(heard)
+    await bus.request_name("org.freedesktop.systemd1")
+    try:
+        yield asked
+    finally:
+        await asyncio.gather(*tasks)
+        bus.disconnect()
+        await bus.wait_for_disconnect()
+
+
+async def test_what_only_a_new_daemon_cures_is_cured_where_restarting_it_is_allowed(ward):
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,)))
+    limits = replace(SOON, may_restart_daemon=True)
+    async with systemd(ward) as asked, hub_with(cuff, limits=limits, quick=True) as hub:
+        await hub.heard(1)
+        ward.bluez.faults.begin(Fault.DEAF_UNTIL_RESTART)
+        await hub.until(Step.RECOVERED)
+    assert asked == [["bluetooth.service", "replace"]]
+    assert [step for step in hub.news if step in set(Step)] == [
+        Step.RESTART_SCAN,
+        Step.POWER_CYCLE,
+        Step.RESTART_DAEMON,
+        Step.RECOVERED,
+    ]
+
+
+async def test_a_daemon_that_may_not_be_restarted_is_told_and_the_alarm_comes_all_the_same(ward):
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,)))
+    limits = replace(SOON, may_restart_daemon=True)  # and nobody on the bus who could do it
+    async with hub_with(cuff, limits=limits, quick=True) as hub:
+        await hub.heard(1)
+        ward.bluez.faults.begin(Fault.DEAF_UNTIL_RESTART)
+        await hub.until(Step.ALARM)
 
 
 async def test_an_adapter_that_is_pulled_out_is_told_and_used_again_when_it_is_back(ward):

@@ -1,4 +1,7 @@
-"""A hub that is killed while a Bluetooth cuff hands over its reading: it is there after, once."""
+"""A whole hub and a Bluetooth cuff: killed as it hands over its reading, which is there then, once.
+
+And what a person does at the room's door while it pairs.
+"""
 
 import asyncio
 import signal
@@ -6,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from drivers.virtual.bluetooth.manners import Drop, Manners
+from drivers.virtual.bluetooth.manners import Drop, Manners, Pairing
 from drivers.virtual.gatt.cuff import virtual_cuff
 from edge.clock import SystemClock
 from edge.demo.door import Door
@@ -96,3 +99,29 @@ async def test_a_reading_that_the_cuff_sends_again_without_a_crash_is_there_once
     cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,), hangs_up=True), manners)
     assert len(await values(tmp_path, cuff, sent_again=True)) == 1
     assert cuff.connections >= 2
+
+
+async def test_the_passkey_of_an_enrolled_cuff_is_asked_and_given_at_the_rooms_door(ward, tmp_path):
+    manners = Manners(pairing=Pairing.SHOWS_PASSKEY, passkey=4711)
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,), hangs_up=True), manners)
+    async with hub(tmp_path, cuff):
+        door = await Door.open(tmp_path / "hub" / "control.sock")
+        try:
+            asking = await door.until(lambda room: room.radio and room.radio.asks, PATIENCE_S)
+            assert asking is not None
+            assert [(each.instrument, each.asked) for each in asking.radio.asks] == [
+                ("cuff", "enter-passkey")
+            ]
+            with pytest.raises(PermissionError, match="type the passkey"):
+                await door.act("answer-pairing", instrument="cuff")
+            await door.act("answer-pairing", instrument="cuff", passkey=4711)
+            room = await door.until(lambda room: room.values, PATIENCE_S)
+            with pytest.raises(PermissionError, match="does not ask"):
+                await door.act("answer-pairing", instrument="cuff", passkey=4711)
+        finally:
+            await door.close()
+    assert room is not None
+    assert room.radio.heard_s is not None
+    assert room.radio.instruments["cuff"] is not None
+    assert "4711" not in (tmp_path / "run.log").read_text("utf-8")
+    assert cuff.bonds == 1
