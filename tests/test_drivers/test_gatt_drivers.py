@@ -15,6 +15,7 @@ from drivers.transports.bench import BenchHost, items_until_lost
 from drivers.transports.memory_gatt import KeptGattLink, MemoryGattLink, RadioDamage, Sent
 from drivers.transports.recorded_time import RecordedTime
 from drivers.virtual.gatt.radio import on_the_air
+from drivers.virtual.gatt.table import Access
 
 CUFF, THERMOMETER = "ble-blood-pressure", "ble-thermometer"
 OXIMETER, SCALE = "ble-oximeter", "ble-scale"
@@ -192,6 +193,43 @@ def test_values_are_subscribed_to_when_all_else_has_been_read():
         ("subscribe", "2a36"),
         ("subscribe", "2a35"),
     ]
+
+
+class Noting:
+    """A virtual instrument, and the order in which it was asked and told."""
+
+    def __init__(self, virtual):
+        self.virtual = virtual
+        self.asked = []
+
+    def __getattr__(self, name):
+        return getattr(self.virtual, name)
+
+    def read(self, channel):
+        self.asked.append(("read", channel))
+        return self.virtual.read(channel)
+
+    def write(self, channel, data):
+        self.asked.append(("write", channel))
+        self.virtual.write(channel, data)
+
+    def subscribe(self, channel):
+        self.asked.append(("subscribe", channel))
+        self.virtual.subscribe(channel)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in REGISTRY if REGISTRY[name].is_gatt))
+def test_every_driver_has_asked_and_set_all_before_it_subscribes_to_what_is_sent_only_once(name):
+    virtual = REGISTRY[name].simulator()(1)
+    stored = {each.channel for each in virtual.table if Access.INDICATE in each.access}
+    peripheral = Noting(virtual)
+    bench = Bench(name, peripheral, REGISTRY[name].writes)
+    bench.run(lambda clock, link: on_the_air(link, clock, 5))
+    subscribed = [asked for asked in peripheral.asked if asked[0] == "subscribe"]
+    first = next((asked for asked in subscribed if asked[1] in stored - {"2a52"}), None)
+    after = peripheral.asked[peripheral.asked.index(first) :] if first else []
+    assert subscribed
+    assert [asked for asked in after if asked[0] == "read" or asked[1] in {"2a2b", "2a08"}] == []
 
 
 def test_the_enhanced_form_is_listened_to_only_where_the_plain_one_is_missing():
