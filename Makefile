@@ -25,7 +25,7 @@ demo: $(DEMO) broker bus ## a whole virtual exam room; ARGS=--once runs one visi
 test: test-unit test-system ## unit tests, then tests with real processes
 
 test-unit: $(DEV) ## the fast ones, on two cores
-	$(PYTEST) -n 2 -m "not system and not soak and not hardware" $(ARGS)
+	$(PYTEST) -n 2 --dist loadfile -m "not system and not soak and not hardware" $(ARGS)
 
 test-system: $(DEV) broker bus ## real broker, processes and crashes, one after another
 	$(PYTEST) -p no:xdist --timeout 180 -m "system and not soak and not hardware" $(ARGS)
