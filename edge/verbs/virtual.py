@@ -58,9 +58,9 @@ async def _leave_files(entry: Entry, args: argparse.Namespace) -> int:
     began = clock.now()
     local = datetime.fromtimestamp(began.wall_ns // NS, UTC).replace(tzinfo=None)
     cart = entry.simulator()(args.seed, started=local)
-    sys.stderr.write(f"{entry.title}: folder:{args.path.absolute()}\n")
     running = asyncio.ensure_future(_recording(cart, args.path, clock, began.mono_ns))
     _stop_on_signals(running)
+    sys.stderr.write(f"{entry.title}: folder:{args.path.absolute()}\n")
     with suppress(asyncio.CancelledError):
         await running
     return 0

@@ -30,3 +30,18 @@ def test_a_file_in_the_way_of_the_link_is_left_alone(tmp_path, capsys):
     assert cli.main(["virtual", "ivy-450c", "--path", str(tmp_path / "notes")]) == 2
     assert "is not a link" in capsys.readouterr().err
     assert (tmp_path / "notes").read_text() == "mine"
+
+
+async def test_a_cart_leaves_its_recordings_in_a_folder(tmp_path):
+    running = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "edge.cli", "virtual", "ecg-folder", "--path", tmp_path),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert f"folder:{tmp_path}".encode() in await running.stderr.readline()
+    running.send_signal(signal.SIGTERM)
+    assert await running.wait() == 0
+
+
+def test_a_cart_wants_a_folder(tmp_path, capsys):
+    assert cli.main(["virtual", "ecg-folder", "--path", str(tmp_path / "none")]) == 2
+    assert "name a folder with --path" in capsys.readouterr().err

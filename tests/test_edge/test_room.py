@@ -43,7 +43,16 @@ from edge.events import (
     WrongPatient,
 )
 from edge.ledger import Ledger
-from edge.observation import Method, Moment, Origin, Space, Subject, content_sha256
+from edge.observation import (
+    Compared,
+    Method,
+    Moment,
+    Origin,
+    Space,
+    StudyPart,
+    Subject,
+    content_sha256,
+)
 from edge.room import ItemState, RoomState, Withdrawal, fold, snapshot
 
 JOURNAL = "5e7d3e0a-0000-4000-8000-000000000001"
@@ -67,6 +76,7 @@ def measured(at, memory=Memory.LIVE, *, settle_s=5.0, serial=None, **more):
         "measurement": more.pop("measurement", None) or measurement(at=at),
         "origin": more.pop("origin", Origin.MEASURED),
         "unchanged_until": more.pop("unchanged_until", None),
+        "study": more.pop("study", None),
     }
     when = more.pop("moment", None) or moment(at)
     return Measured(at=when, memory=memory, settle_s=settle_s, **fields)
@@ -652,6 +662,23 @@ class AnyCourseOfEvents(RuleBasedStateMachine):
             identity = InstrumentId("nonin")
             self.happen(LinkOpened(at=self.now(), instrument="ox", identity=identity))
 
+    @rule(
+        data=st.data(),
+        ago=st.floats(0, 400),
+        wrong=st.floats(-1, 1),
+        fraction=fractions,
+        verdict=st.sampled_from([*Compared, Compared.SAME]),
+        kind=st.sampled_from([Kind.ECG12, Kind.ECG12_WAVEFORM, Kind.ECG12_ORIGINAL]),
+    )
+    def a_cart_leaves_a_file(self, data, ago, wrong, fraction, verdict, kind):
+        compared_with = data.draw(st.sampled_from([None, self.open, "visit-0"]))
+        local = datetime(2026, 1, 1, 9, len(self.history) % 60)  # noqa: DTZ001 - no zone
+        time = DeviceTime(local, 1.0, ago + wrong * 11.0, 10.0)
+        said = Measurement(kind, (), Instant(0, 0, trusted=True), b"file", device_time=time)
+        samples = f"{len(self.history):064}"
+        part = StudyPart("study", samples, None, "0" * 64, "0" * 64, verdict, compared_with)
+        self.measure(Memory.STAMPED, self.true_s - ago, 5.0, fraction, measurement=said, study=part)
+
     # -- the record system
 
     @rule()
@@ -699,6 +726,11 @@ class AnyCourseOfEvents(RuleBasedStateMachine):
             came, left = self.visits[item.association]
             began, ended = self.acts[item.sequence]
             assert came <= began + ROUNDING_S
+            part = item.event.study
+            assert part is None or (part.compared, part.association) == (
+                Compared.SAME,
+                item.association,
+            )
             assert ended <= (self.true_s if left is None else left) + ROUNDING_S
 
     @invariant()

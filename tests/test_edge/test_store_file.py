@@ -13,7 +13,7 @@ import pytest
 
 from edge.clock import ManualClock
 from edge.events import Discarded
-from edge.observation import Moment
+from edge.observation import Moment, Subject
 from edge.store import Store, StoreError
 
 AT = Moment(0, 0, trusted=True, era="boot")
@@ -119,6 +119,38 @@ async def test_events_of_older_software_get_a_segment_of_their_own(path):
     assert found == [(1, 1, 2), (2, 3, None)]
     async with await Store.open(path, clock=ManualClock()) as store:
         assert (await store.verify()).checked == 3
+
+
+@pytest.fixture
+async def older(path):
+    """A store as version 1 left it, with a patient in it."""
+    async with await Store.open(path, clock=ManualClock()) as store:
+        await store.append([], subjects=[("key", Subject("Patient/17", ("Name", "1961-02-28")))])
+    other = sqlite3.connect(path)
+    with other:
+        other.execute("DROP TABLE studies")
+        other.execute("ALTER TABLE subjects DROP COLUMN identifiers")
+        other.execute("UPDATE segments SET schema = 1")
+        other.execute("PRAGMA user_version = 1")
+    other.close()
+    return path
+
+
+async def test_a_store_of_older_software_is_brought_up_to_date_with_all_that_is_in_it(older):
+    async with await Store.open(older, clock=ManualClock()) as store:
+        assert await store.subject("key") == Subject("Patient/17", ("Name", "1961-02-28"))
+        assert not await store.has_original("00")
+        await store.append([Discarded(at=AT, item=1, person="three", reason="")])
+        assert (await store.verify()).checked == 3
+    async with await Store.open_to_read(older) as store:
+        assert (await store.verify()).checked == 3
+
+
+async def test_a_store_of_older_software_is_not_read_before_the_service_was_started(older):
+    before = older.read_bytes()
+    with pytest.raises(StoreError, match=r"written by older software .*start the service once"):
+        await Store.open_to_read(older)
+    assert older.read_bytes() == before
 
 
 async def test_a_store_of_another_journal_is_left_alone(path):

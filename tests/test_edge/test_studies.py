@@ -28,6 +28,7 @@ from edge.events import (
     AssociationOpened,
     CloseReason,
     Confirm,
+    Discarded,
     Measured,
     Outcome,
     Policy,
@@ -36,6 +37,7 @@ from edge.events import (
 from edge.fhir.read import read
 from edge.fhir.read_ecg import file_of, waveform_of
 from edge.inline_analysis import InlineAnalysis
+from edge.journal import SEGMENT_ENTRIES
 from edge.observation import Compared, Method, Origin, Space, Subject
 from edge.receiving import AGAIN_S
 from edge.record.register import Register
@@ -132,6 +134,12 @@ class Room:
             verified=bool(subject.reference),
         )
         await self.station.chronicle.record(opened, subjects=[(opened.subject, subject)])
+
+    async def desk_discards(self):
+        """Somebody says of everything in the room that it is none."""
+        await self.desk().discard(self.items[0].sequence, "no")
+        await self.visit()
+        await self.leave()
 
     def desk(self):
         """Somebody who is signed in."""
@@ -495,6 +503,24 @@ def test_an_erased_patients_study_is_emptied(tmp_path):
         await room.store.append([], outbox=[Move(r.result_id, RowState.FILED) for r in rows])
         await room.store.erase("key of visit-1")
         assert await room.store.study(study) is None
+
+    in_a_room(tmp_path, story)
+
+
+def test_a_study_goes_with_its_entries_and_then_is_new_again(tmp_path):
+    async def story(room):
+        await room.drop(recorded())
+        study = room.items[0].event.study
+        await room.desk_discards()
+        # A segment is closed by its length, and by nothing else.
+        nothing = [Discarded(at=room.station.moment(), item=0, person="", reason="")]
+        await room.station.chronicle.record(*nothing * SEGMENT_ENTRIES)
+        await room.station.chronicle.keep_snapshot()
+        assert await room.store.has_original(study.original_sha256)
+        await room.time.sleep(10)
+        assert (await room.store.purge(room.time.now(), 0)).entries >= SEGMENT_ENTRIES
+        assert not await room.store.has_original(study.original_sha256)
+        assert await room.store.study(study.study) is None
 
     in_a_room(tmp_path, story)
 
