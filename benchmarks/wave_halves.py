@@ -19,12 +19,16 @@ from dsp import wave_search, waves
 CHOICES: tuple[tuple[ModuleType, str, str | None, tuple[float, float, float]], ...] = (
     (waves, "SLOPE_SHARE", None, (0.037, 0.047, 0.057)),
     (waves, "SLOPE_LATE_S", None, (0.0, 0.003, 0.006)),
+    (waves, "QUIET_FACTOR", None, (2.0, 2.5, 3.0)),
     (waves, "QRS_SMOOTHING_S", None, (0.012, 0.016, 0.02)),
     (wave_search, "P_WAVE", "smoothing_s", (0.022, 0.03, 0.038)),
     (wave_search, "P_WAVE", "before_s", (0.08, 0.09, 0.1)),
     (wave_search, "P_WAVE", "after_s", (0.055, 0.065, 0.075)),
     (wave_search, "T_WAVE", "smoothing_s", (0.03, 0.04, 0.05)),
-    (wave_search, "T_WAVE", "after_s", (0.11, 0.125, 0.14)),
+    (wave_search, "T_WAVE", "after_s", (0.105, 0.12, 0.135)),
+    (wave_search, "T_WAVE", "width_s", (0.26, 0.32, 0.38)),
+    (wave_search, "T_WAVE", "negative", (0.8, 0.9, 1.0)),
+    (wave_search, "T_EXPECTED_S", None, (0.28, 0.30, 0.32)),
     (wave_search, "T_WAVE", "blur_s", (0.045, 0.06, 0.075)),
 )
 SCORED = {"P on": 13, "P off": 15, "QRS on": 9, "QRS off": 12, "T peak": 16, "T off": 20}  # ms

@@ -81,7 +81,10 @@ def measure_ecg(microvolts: ArrayLike, fs: float, leads: Sequence[str]) -> EcgMe
     """
     rate = checked_rate(fs)
     strips = checked_leads(microvolts)
-    names = tuple(leads)
+    try:
+        names = tuple(leads)
+    except TypeError as wrong:
+        raise ValueError(f"leads: {leads!r}; give a name for each lead") from wrong
     if isinstance(leads, str) or len(names) != len(strips) or len({*names}) != len(names):
         raise ValueError(f"leads: {len(names)} names for {len(strips)} leads; each needs its own")
     peaks = find_r_peaks(strips, rate)

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.arrays import Floats, Places
-from dsp.beats import EARLY_SHARE, LATE_SHARE
 
 WORKING_HZ = 4.0
 LEAST_BEATS = 12
+EARLY_SHARE, LATE_SHARE = 0.8, 1.2  # of the usual interval; breathing changes it by less
 LEAST_REGULAR = 0.6  # of the intervals; else there is no rhythm that breathing could modulate
 LEAST_KEPT = 2 / 3  # of the beats; between fewer, a fast breath looks like a slow one
 OUTLYING = 4 * 1.4826  # median absolute deviations

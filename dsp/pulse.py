@@ -99,7 +99,17 @@ def pulse_agreement(pleth: ArrayLike, fs: float, instrument_per_min: float | Non
     -------
     RateAgreement
         `agrees` is None where either of both has no rate.
+
+    Raises
+    ------
+    ValueError
+        As `pulse_peaks`, and for an instrument's rate that is no number.
     """
+    if instrument_per_min is not None:
+        try:
+            instrument_per_min = float(instrument_per_min)
+        except (TypeError, ValueError) as wrong:
+            raise ValueError(f"instrument_per_min: {instrument_per_min!r} is no rate") from wrong
     peaks = pulse_peaks(pleth, fs)
     ours = heart_rate(peaks, fs)
     if ours.per_min is None or instrument_per_min is None or not np.isfinite(instrument_per_min):

@@ -38,7 +38,7 @@ IRREGULAR = 0.1  # usual change from one RR interval to the next, of the interva
 # goes about with the root of RR (Bazett). The second spread is that around the record's own place.
 P_EXPECTED_S, P_SPREADS_S = -0.12, (0.08, 0.05)
 P_EARLIEST_S, P_LATEST_S = 0.30, 0.02
-T_EXPECTED_S, T_SPREADS_S = 0.28, (0.15, 0.08)
+T_EXPECTED_S, T_SPREADS_S = 0.30, (0.15, 0.08)
 T_LATEST_S, T_AFTER_QRS_S = 0.5, 0.06
 SLOWEST_RR_S = 1.6  # QT hardly lengthens beyond it
 

@@ -28,7 +28,7 @@ SLOPE_SMOOTHING_S = 0.028  # so that the turn at an R peak leaves no hole
 SLOPE_SHARE = 0.047
 CORE_SHARE = 0.25
 CORE_GAP_S, EDGE_GAP_S = 0.06, 0.02
-QUIET_FACTOR = 2.0  # a slope of noise is not of the QRS
+QUIET_FACTOR = 2.5  # a slope of noise is not of the QRS
 # On what is left of the flank, experts set the onset so much before and the end so much before what
 # is found by slope (LUDB and QTDB agree on it to a millisecond).
 SLOPE_LATE_S = 0.003
@@ -55,7 +55,8 @@ class Shape:
 
 # The dip between P and Q (atrial repolarisation) looks like a wave: it must be clearly the larger.
 P_WAVE = Shape(0.03, 0.03, 0.12, 0.03, 0.06, 0.09, 0.065, 0.75, 1.0, 0.25)
-T_WAVE = Shape(0.04, 0.06, 0.28, 0.05, 0.12, 0.13, 0.125, 1.0, 0.3, 0.0)
+# Of the two halves of a biphasic T wave the upright one is oftener the larger in full.
+T_WAVE = Shape(0.04, 0.06, 0.32, 0.05, 0.12, 0.13, 0.12, 0.9, 0.3, 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
