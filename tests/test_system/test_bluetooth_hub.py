@@ -4,11 +4,15 @@ And what a person does at the room's door while it pairs.
 """
 
 import asyncio
+import json
 import signal
+import sys
+from asyncio.subprocess import PIPE
 from contextlib import asynccontextmanager
 
 import pytest
 
+from drivers.contract import Peer
 from drivers.virtual.bluetooth.manners import Drop, Manners, Pairing
 from drivers.virtual.gatt.cuff import virtual_cuff
 from edge.clock import SystemClock
@@ -125,3 +129,42 @@ async def test_the_passkey_of_an_enrolled_cuff_is_asked_and_given_at_the_rooms_d
     assert room.radio.instruments["cuff"] is not None
     assert "4711" not in (tmp_path / "run.log").read_text("utf-8")
     assert cuff.bonds == 1
+
+
+async def pair(*arguments, typed=None):
+    """Run the verb `pair`; type a line when a passkey is asked for. Return code, lines, words."""
+    command = [sys.executable, "-P", "-m", "edge.cli", "pair", *arguments]
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+    said = []
+    async with asyncio.timeout(PATIENCE_S):
+        while line := (await process.stderr.readline()).decode():
+            said.append(line)
+            if "type the passkey" in line:
+                process.stdin.write(f"{typed}\n".encode())
+        lines = (await process.stdout.read()).decode().splitlines()
+        code = await process.wait()
+    return code, [json.loads(line) for line in lines], "".join(said)
+
+
+async def test_an_operator_pairs_at_a_terminal_beside_the_running_hub(ward, tmp_path):
+    manners = Manners(pairing=Pairing.SHOWS_PASSKEY, passkey=471)
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,)), manners)
+    other = virtual_cuff(2, measure_at_s=())
+    other.peer = Peer("C0:FF:EE:00:00:99")
+    async with hub(tmp_path, await ward.add(other)):
+        _, heard, _ = await pair("--scan", "2")
+        wrong, _, why = await pair(cuff.address, typed="123")
+        code, paired, said = await pair(cuff.address, typed="000471")
+        _, bonds, _ = await pair()
+        again, _, refused = await pair(cuff.address)
+        removed, _, _ = await pair(cuff.address, "--remove")
+        _, none, _ = await pair()
+    assert [(each["address"], each["drivers"]) for each in heard] == [
+        (cuff.address, ["ble-blood-pressure"])
+    ]
+    assert (wrong, code, again, removed) == (2, 0, 2, 0)
+    assert "the pairing failed" in why
+    assert f'driver = "ble-blood-pressure"\nlink = "ble:{cuff.address}"' in said
+    assert [each["paired"] for each in (*paired, *bonds)] == [True, True]
+    assert "paired already" in refused
+    assert none == []

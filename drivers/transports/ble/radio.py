@@ -80,6 +80,7 @@ class Radio:
         self._trouble = ""
         self._scanning_ns = clock.now().mono_ns
         self._links: set[BleLink] = set()
+        self._met: set[str] = set()  # instruments that nobody before us has left connected
         self._data_ns: int | None = None
 
     @property
@@ -102,7 +103,7 @@ class Radio:
         try:
             while True:
                 async with self._turn:
-                    await self._look_after()
+                    await self._look_after_safely()
                 await self._clock.sleep(LOOK_S)
         finally:
             await asyncio.shield(self.scanner.end())
@@ -168,11 +169,17 @@ class Radio:
         return noted
 
     async def _hang_up_what_was_left(self, address: str) -> None:
-        """End a connection that a hub before this one left open: it would never be heard again."""
+        """End a connection that a hub before this one left open: it would never be heard again.
+
+        Once for each instrument: a later one is that of an operator who pairs it.
+        """
+        if address in self._met:
+            return
         try:
             device = await self.bluez.device(address)
             if device is not None and device.is_connected:
                 await self.bluez.call(device.path, DEVICE, "Disconnect")
+            self._met.add(address)
         except LinkError as error:
             log.info("%s: %s", address, error)  # the radio itself says what is wrong with it
 
@@ -188,6 +195,14 @@ class Radio:
     @property
     def _name(self) -> str | None:
         return self._adapter.rpartition("/")[2] if self._adapter else None
+
+    async def _look_after_safely(self) -> None:
+        """Look after it; a fault of ours must not end what the hub does besides."""
+        try:
+            await self._look_after()
+        except Exception:
+            self._trouble = "the hub failed to look after its radio; see the log"
+            log.exception("radio: failed")
 
     async def _look_after(self) -> None:
         """See how the adapter is, and do one thing about it."""
@@ -239,6 +254,7 @@ class Radio:
         if isinstance(error, BusGone | LinkNotFound):
             await self.scanner.end()
             self._adapter = None
+            self._met.clear()
         if told != self._trouble:
             await self._news("trouble", self._trouble)
 
