@@ -437,7 +437,7 @@ def refused(tmp_path, text):
             "/nowhere/secret",
         ),
         ('[instruments.cuff]\ndriver = "unheard-of"\nlink = "serial:/dev/null"', "no driver"),
-        ('[instruments.cuff]\ndriver = "nonin"\nlink = "folder:/tmp"', "instruments.cuff: link"),
+        ('[instruments.cuff]\ndriver = "nonin"\nlink = "folder:/tmp"', "instruments.cuff.link"),
         (
             '[instruments.cuff]\ndriver = "nonin"\nlink = "serial:/dev/null"\nallow = ["fly"]',
             "instruments.cuff.allow",
