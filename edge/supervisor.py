@@ -174,9 +174,10 @@ class Supervisor:
         """
         if self._recovered:
             return
+        known = await self.store.kept_identities(self.plan.name)
         for era, chunks in await self.store.unsettled(self.plan.name):
             try:
-                await self._recover_era(era, chunks)
+                await self._recover_era(era, chunks, known)
             except StoreError:
                 raise
             except Exception:  # it must not keep the instrument from being used
@@ -184,17 +185,36 @@ class Supervisor:
                 log.exception("%s: kept bytes could not be recovered", self.plan.name)
         self._recovered = True
 
-    async def _recover_era(self, era: str, chunks: Sequence[tuple[int, Chunk]]) -> None:
-        self.intake = self._new_intake(self.plan)
-        self.intake.era = era
-        if self.plan.serial is not None:
-            self.intake.memory = _unproven(self.plan.entry.memory)
+    async def _recover_era(
+        self,
+        era: str,
+        chunks: Sequence[tuple[int, Chunk]],
+        known: Mapping[int, InstrumentId],
+    ) -> None:
+        self.intake = intake = self._new_intake(self.plan)
+        intake.era = era
+
+        async def emit(item: Item) -> None:
+            if isinstance(item, Measurement):
+                self._ascribe(intake, [known.get(number) for number in item.kept])
+            await self._take(item)
+
         host = _RecoveringHost(self, {id(chunk): number for number, chunk in chunks})
         with suppress(LinkLost):
             kept = KeptGattLink if self.plan.entry.is_gatt else KeptLink
-            await self._drive(host, kept(chunk for _, chunk in chunks), self._take)
+            await self._drive(host, kept(chunk for _, chunk in chunks), emit)
         for number, _ in chunks:
             await self.store.settle(number)
+
+    def _ascribe(self, intake: Intake, kept: Sequence[InstrumentId | None]) -> None:
+        """Say whose a recovered value is, from what was known when its bytes were kept."""
+        who = set(kept)
+        (one,) = who if len(who) == 1 else (None,)
+        if one is not None:
+            intake.identity = one
+        is_proven = self.plan.serial is None or (one is not None and one.serial == self.plan.serial)
+        memory = self.plan.entry.memory
+        intake.memory = memory if is_proven else _unproven(memory)
 
     async def _drive(self, host: "_Host", link: AnyLink, emit: Emit) -> None:
         entry, options = self.plan.entry, self.plan.options
@@ -294,7 +314,8 @@ class _Host:
         await self._supervisor.clock.sleep(seconds)
 
     async def keep(self, chunk: Chunk) -> int:
-        return await self._supervisor.store.keep(self._name, chunk)
+        who = self._supervisor.intake.identity
+        return await self._supervisor.store.keep(self._name, chunk, who if who.serial else None)
 
     async def settle(self, kept: int) -> None:
         await self._supervisor.store.settle(kept)
@@ -396,7 +417,7 @@ class _HeardGatt:
 def _unproven(memory: Mapping[Kind, Remembers]) -> Mapping[Kind, Remembers]:
     """Return how values are judged that nobody can prove to be of the instrument bound here.
 
-    They can only be quarantined; its number is asked for in every session, and that one is over.
+    They can only be quarantined: its number was not known when their bytes were kept.
     """
     return {kind: replace(known, memory=Memory.BLIND) for kind, known in memory.items()}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from edge.journal import SCHEMA, genesis
 from edge.store.errors import StoreError
 
-VERSION = 2
+VERSION = 3
 APPLICATION = 0x5645_6467  # "VEdg", PRAGMA application_id: tells this from other SQLite files
 MAGIC = b"SQLite format 3\0"
 PAGE_BYTES = 4096

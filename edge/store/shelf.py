@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from drivers.model import Chunk, Instant, Unit, Waveform
+from drivers.model import Chunk, Instant, InstrumentId, Unit, Waveform
 from edge.observation import Subject
 from edge.store.book import ROW_BYTES, Book, Tier
 from edge.store.errors import StoreRefused
@@ -22,14 +22,20 @@ class KeptWaveform(Struct, frozen=True):
     era: str
 
 
-def keep(book: Book, instrument: str, chunk: Chunk, era: str) -> int:
-    """Store raw bytes and return their number, which is never given twice."""
+def keep(book: Book, instrument: str, chunk: Chunk, era: str, who: InstrumentId | None) -> int:
+    """Store raw bytes and return their number, which is never given twice.
+
+    `who` is the instrument they are of, if it had said so by then.
+    """
     book.admit(Tier.VALUE, len(chunk.data) + ROW_BYTES)
     at = chunk.at
     number = book.connection.execute(
-        "INSERT INTO raw (instrument, channel, wall_ns, mono_ns, trusted, era, data) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (instrument, chunk.channel, at.wall_ns, at.mono_ns, at.trusted, era, chunk.data),
+        "INSERT INTO raw (instrument, channel, wall_ns, mono_ns, trusted, era, data, identity) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(instrument, chunk.channel, at.wall_ns, at.mono_ns, at.trusted, era, chunk.data),
+            None if who is None else msgspec.json.encode(who).decode(),
+        ),
     ).lastrowid
     assert number is not None  # noqa: S101 - an INSERT has a row
     return number
@@ -54,6 +60,15 @@ def unsettled(book: Book, instrument: str) -> list[tuple[str, list[tuple[int, Ch
     ]
     by_era = groupby(chunks, key=itemgetter(0))
     return [(era, [numbered for _, numbered in together]) for era, together in by_era]
+
+
+def kept_identities(book: Book, instrument: str) -> dict[int, InstrumentId]:
+    """Return which instrument each of the kept raw bytes is of, where that was known."""
+    rows = book.connection.execute(
+        "SELECT number, identity FROM raw WHERE instrument = ? AND identity IS NOT NULL",
+        (instrument,),
+    )
+    return {number: msgspec.json.decode(text, type=InstrumentId) for number, text in rows}
 
 
 def put_subject(book: Book, key: str, subject: Subject) -> None:

@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 
 from msgspec import Struct
 
-from drivers.model import Chunk, Instant, Waveform
+from drivers.model import Chunk, Instant, InstrumentId, Waveform
 from edge.clock import Clock
 from edge.events import Event, Recorded
 from edge.journal import Entry, Head, Segment, Verdict, Verifier
@@ -121,10 +121,16 @@ class Store:
         call = batch(events, outbox, subjects, settles, self._now(), study)
         return await self._do(lambda book: append(book, call), act=call.act)
 
-    async def keep(self, instrument: str, chunk: Chunk) -> int:
-        """Store raw bytes and return their number, for `Measurement.kept`."""
+    async def keep(self, instrument: str, chunk: Chunk, who: InstrumentId | None = None) -> int:
+        """Store raw bytes and return their number, for `Measurement.kept`.
+
+        `who` is the instrument they are of, if it has said so: what is recovered is then as bound
+        as what is told at once.
+        """
         era = self._era()
-        return await self._do(lambda book: shelf.keep(book, instrument, chunk, era), act=Act.KEEP)
+        return await self._do(
+            lambda book: shelf.keep(book, instrument, chunk, era, who), act=Act.KEEP
+        )
 
     async def settle(self, kept: int) -> None:
         """Forget raw bytes that hold nothing more to come."""
@@ -136,6 +142,10 @@ class Store:
         They are in the order in which they came; monotonic times compare within an era.
         """
         return await self._ask(lambda book: shelf.unsettled(book, instrument))
+
+    async def kept_identities(self, instrument: str) -> dict[int, InstrumentId]:
+        """Return which instrument unsettled bytes are of, by their numbers, where it was known."""
+        return await self._ask(lambda book: shelf.kept_identities(book, instrument))
 
     async def subject(self, key: str) -> Subject | None:
         """Return the patient a key stands for; None when erased, purged or never known."""

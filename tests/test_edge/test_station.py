@@ -12,10 +12,10 @@ import pytest
 
 from drivers.contract import Wish, Write
 from drivers.errors import LinkNotFound
-from drivers.model import Chunk, Flag, Instant, Kind
+from drivers.model import Chunk, Flag, Instant, InstrumentId, Kind
 from drivers.protocols.nonin import encode
 from drivers.protocols.nonin_df13 import SpotCheck, SpotStatus, bcd_stamp
-from drivers.registry import REGISTRY
+from drivers.registry import REGISTRY, Memory
 from drivers.transports.memory import MemoryLink
 from drivers.transports.memory_gatt import MemoryGattLink
 from drivers.transports.recorded_time import RecordedTime
@@ -604,13 +604,13 @@ def test_an_indication_that_was_kept_and_never_measured_keeps_its_clock_and_its_
 # ---- kept raw bytes
 
 
-def keep_and_die(tmp_path, data, era=ERA):
+def keep_and_die(tmp_path, data, era=ERA, who=None):
     """What a kill between keeping and measuring leaves behind."""
     time = Time(era=era)
 
     async def main():
         async with await Store.open(tmp_path / "store.db", clock=time, inline=True) as store:
-            await store.keep("oximeter", Chunk(data, Instant(START_NS - 10**9, 5, True)))
+            await store.keep("oximeter", Chunk(data, Instant(START_NS - 10**9, 5, True)), who)
 
     time.run(main())
 
@@ -655,6 +655,31 @@ def test_recovered_bytes_of_a_bound_link_are_for_a_person_to_judge(play, tmp_pat
         (ItemState.QUARANTINED, None),
         (ItemState.QUEUED, "501234567"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("kept_of", "bound_to", "memory"),
+    [
+        ("501234567", "501234567", Memory.LIVE),
+        ("509999999", "501234567", Memory.BLIND),
+        (None, "501234567", Memory.BLIND),
+        ("501234567", None, Memory.LIVE),
+    ],
+)
+def test_recovered_bytes_are_of_the_instrument_that_had_said_who_it_is(
+    play, tmp_path, kept_of, bound_to, memory
+):
+    who = kept_of and InstrumentId("nonin", "3150", kept_of)
+    keep_and_die(tmp_path, SPOT, who=who)
+
+    async def scenario(room):
+        granted = {Write.IDENTIFY}
+        silent = nonin(finger_off=((0.0, 1e9),))
+        room.plug("oximeter", "nonin", silent, granted=granted, serial=bound_to)
+        await room.after(20.0)
+        return [(m.identity.serial, m.memory) for m in await room.events(Measured)]
+
+    assert play(scenario) == [(kept_of, memory)]
 
 
 def test_kept_bytes_that_a_driver_fails_on_stay_and_keep_no_instrument_from_working(

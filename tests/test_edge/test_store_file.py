@@ -94,7 +94,7 @@ async def test_another_programs_database_is_left_alone(tmp_path):
 
 async def test_a_file_of_newer_software_is_left_alone(path):
     other = sqlite3.connect(path)
-    other.execute("PRAGMA user_version = 3")
+    other.execute("PRAGMA user_version = 4")
     other.close()
     assert await refused(path, "written by newer software .*install that software again")
 
@@ -130,6 +130,7 @@ async def older(path):
     with other:
         other.execute("DROP TABLE studies")
         other.execute("ALTER TABLE subjects DROP COLUMN identifiers")
+        other.execute("ALTER TABLE raw DROP COLUMN identity")
         other.execute("UPDATE segments SET schema = 1")
         other.execute("PRAGMA user_version = 1")
     other.close()
