@@ -16,6 +16,7 @@ from drivers.model import EcgFile
 from edge.analysis import AnalysisFailed, EcgStudy, Failure
 from edge.chronicle import Chronicle
 from edge.clock import Clock
+from edge.journal import JournalError
 from edge.store import Store
 from edge.study import NewStudy, Origins, compared, new_study, parts_of
 
@@ -74,7 +75,12 @@ class Receiving:
             known = await self._store.known_study(new)
             if known is not None:
                 raise FileRefused(f"{known}; decide about that one first")
-            await self._record(new, file, origins)
+            try:
+                await self._record(new, file, origins)
+            except (ValueError, OverflowError, JournalError) as error:
+                # It would come again and again, and no other file after it.
+                log.exception("%s: a study cannot be recorded", origins.instrument)
+                raise FileRefused(f"it cannot be recorded: {type(error).__name__}") from error
         return True
 
     async def _record(self, new: NewStudy, file: EcgFile, origins: Origins) -> None:

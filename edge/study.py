@@ -34,6 +34,7 @@ from edge.events import Measured
 from edge.observation import Compared, Moment, Origin, StudyPart, Subject, study_id
 
 METHOD = "median beat of all leads of the cart's recording"
+YEARS = range(1980, 2100)
 CART_RESOLUTION_S = 1.0  # files have whole seconds
 
 _MS = {
@@ -161,7 +162,7 @@ def parts_of(
 
 
 def device_time(said: StudyReply, file: EcgFile) -> DeviceTime | None:
-    """Return the cart's time of a recording; None where it gave none.
+    """Return the cart's time of a recording; None where it gave none, or one that cannot be.
 
     It is placed on our clock only where somebody vouches for the cart's and ours is synchronised.
     The error covers the recording itself, since carts stamp its begin or its end.
@@ -169,6 +170,8 @@ def device_time(said: StudyReply, file: EcgFile) -> DeviceTime | None:
     if said.acquired is None:
         return None
     given = datetime.fromisoformat(said.acquired)
+    if given.year not in YEARS:
+        return None
     local = given.replace(tzinfo=None)
     vouched = file.clock.error_s
     if vouched is None or not file.at.trusted:

@@ -8,6 +8,7 @@ Everything is done relative to descriptors of the folders, so no path is followe
 random: carts put patients into the names of their files.
 """
 
+import errno
 import fcntl
 import os
 import secrets
@@ -113,8 +114,8 @@ class DropFolder:
                 os.rename(name, claim, src_dir_fd=self._folder, dst_dir_fd=self._claimed)
             except FileNotFoundError:  # somebody took it back
                 continue
-            os.fsync(self._claimed)
-            os.fsync(self._folder)
+            _sync(self._claimed)
+            _sync(self._folder)
             file = self._taken(claim)
             if file is not None:
                 return file
@@ -124,7 +125,7 @@ class DropFolder:
         """Remove a file."""
         self._given.pop(claim, None)
         os.unlink(claim, dir_fd=self._claimed)
-        os.fsync(self._claimed)
+        _sync(self._claimed)
 
     def set_aside(self, claim: str, reason: str, data: bytes | None = None) -> None:
         """Move a file into the quarantine, the reason beside it; done twice, it is done once.
@@ -142,8 +143,8 @@ class DropFolder:
             lines += [f"bytes: {len(data)}", f"sha256: {sha256(data).hexdigest()}"]
         self._write(f"{name}.txt", "".join(f"{line}\n" for line in lines))
         os.rename(claim, f"{name}.file", src_dir_fd=self._claimed, dst_dir_fd=self._quarantine)
-        os.fsync(self._quarantine)
-        os.fsync(self._claimed)
+        _sync(self._quarantine)
+        _sync(self._claimed)
         self._aside += 1
 
     def _whole(self) -> Iterator[str]:
@@ -208,7 +209,7 @@ class DropFolder:
 
     def _rename(self, claim: str, name: str) -> str:
         os.rename(claim, name, src_dir_fd=self._claimed, dst_dir_fd=self._claimed)
-        os.fsync(self._claimed)
+        _sync(self._claimed)
         return name
 
     def _write(self, name: str, text: str) -> None:
@@ -230,7 +231,7 @@ class DropFolder:
     def _made(self, name: str, within: int) -> int:
         with suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=within)
-            os.fsync(within)
+            _sync(within)
         return self._opened(name, within)
 
     def _lock(self, work: int) -> None:
@@ -243,6 +244,15 @@ class DropFolder:
             raise LinkRefused(
                 f"folder:{self._path}: in use by another instrument or hub; give each its own"
             ) from error
+
+
+def _sync(folder: int) -> None:
+    """Make names durable, where the file system has a way to; some network ones have none."""
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
 
 
 def _names(folder: int) -> list[str]:

@@ -31,6 +31,7 @@ from edge.fhir.elements import (
     full_url,
     identifier,
     instant,
+    line,
     mdc,
     number,
     quantity,
@@ -86,7 +87,8 @@ def _measurements(
             {"code": named(code_of(each.metric, Kind.ECG12, measured=measured)), **said_of(each)}
             for each in result.measurement.readings
         ]
-    statements = content.said.statements if measured else ()
+    said = content.said.statements if measured else ()
+    statements = [text for each in said if (text := line(each))]  # each on a line of its own
     if statements:
         impression = frame(result, actors, "impression", ECG_IMPRESSION)
         made["impression"] = impression | {"valueString": "\n".join(statements)}

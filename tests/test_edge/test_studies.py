@@ -3,7 +3,8 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import cache
 
 import msgspec
@@ -523,6 +524,46 @@ def test_a_study_goes_with_its_entries_and_then_is_new_again(tmp_path):
         assert await room.store.study(study.study) is None
 
     in_a_room(tmp_path, story)
+
+
+@pytest.mark.parametrize("year", [1, 1979, 2100, 9999])
+def test_a_recording_of_a_year_that_cannot_be_waits_for_a_person_without_a_time(tmp_path, year):
+    local = datetime(year, 1, 1, 12)  # noqa: DTZ001 - a cart's own time
+    (data,) = VirtualEcgCart(3, started=local, patient_id=NUMBER).due(30.0)
+
+    async def story(room):
+        await room.visit()
+        await room.drop(data)
+        assert room.states() == {(ItemState.QUARANTINED, "a stored value without a time")}
+        await room.station.view()
+        await room.desk().take(room.items[0].sequence)
+        await room.time.sleep(5)
+        rows = await room.store.rows(10)
+        checked = [check(r.payload, r.kind, REGISTER, accept_demo=False) for r in rows]
+        assert {each.clock for each in checked} == {"synced"}
+
+    in_a_room(tmp_path, story)
+
+
+class Contradictory(Reader):
+    """Analysis of a cart that says one value twice, under two names, in one file of two."""
+
+    async def read_study(self, data):
+        found = await super().read_study(data)
+        if data != recorded():
+            return found
+        twice = (*found.said.measurements, ("qtc_bazett_ms", "401"))
+        return replace(found, said=msgspec.structs.replace(found.said, measurements=twice))
+
+
+def test_a_study_that_cannot_be_recorded_is_set_aside_and_keeps_no_other_waiting(tmp_path):
+    async def story(room):
+        await room.drop(recorded(), recorded(at_s=30, seed=5))
+        ((data, reason),) = room.link.aside
+        assert (data, reason) == (recorded(), "it cannot be recorded: ValueError")
+        assert len(room.items) == 4
+
+    in_a_room(tmp_path, story, analysis=Contradictory())
 
 
 def test_the_cart_that_the_settings_name_is_the_only_one_taken(tmp_path):
