@@ -80,7 +80,8 @@ class Pairing:
         finally:
             agent.cancel()
         await self._bluez.set(device.path, DEVICE, "Trusted", Variant("b", True))
-        paired = await self._bluez.device(device.address, self._adapter.name)
+        # By its path: the bond tells the lasting address of one that was heard from a private one.
+        paired = next((each for each in await self._devices() if each.path == device.path), None)
         await self._hang_up(device)
         return paired or device
 

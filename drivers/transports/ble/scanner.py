@@ -83,7 +83,8 @@ class Scanner:
 
     def _detected(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
         said: Mapping[str, Any] = advertisement.platform_data[1]  # `device` is as it was first seen
-        address = device.address.upper()
+        # That of the bond, once there is one: `device` keeps the address it was first heard from.
+        address = str(said.get("Address", device.address)).upper()
         if not self._advertises(address, said) or said.get("Connected"):
             return
         self.heard = self._now()

@@ -6,6 +6,7 @@ Get, GetAll, Set and PropertiesChanged of each object (D-Bus Specification, stan
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -69,6 +70,7 @@ class Tree:
         watch = "type='signal',interface='org.freedesktop.DBus',member='NameOwnerChanged'"
         await bus.call(_to_bus("AddMatch", "s", watch))
         self._bus = bus
+        self.in_background(_until_gone(bus))
         await bus.request_name(name)
 
     async def close(self) -> None:
@@ -199,6 +201,12 @@ def _to_bus(member: str, signature: str, *body: object) -> Message:
         signature=signature,
         body=list(body),
     )
+
+
+async def _until_gone(bus: MessageBus) -> None:
+    """Take note of how a connection ends, or the library complains that nobody did."""
+    with suppress(EOFError, OSError):
+        await bus.wait_for_disconnect()  # type: ignore[no-untyped-call] # the library's
 
 
 async def _finish(work: Awaitable[None]) -> None:
