@@ -29,6 +29,7 @@ from benchmarks.wave_marks import (
     presence,
     qtdb,
 )
+from benchmarks.wave_pictures import drawn, worst_beats
 
 OURS = "vitals-edge"
 LUDB_PEERS = ("neurokit2 dwt", "neurokit2 cwt", "neurokit2 prominence")
@@ -39,6 +40,8 @@ AIMS = (
     ("QTDB must (SD)", ("13", "", "12", "7.7", "8.7", "11.9", "17.5")),
     ("QTDB aim (SD)", ("11", "", "11", "7", "8", "9", "15")),
 )
+
+PICTURES = 10
 
 Row = Callable[[Sequence[Errors]], str]
 Answers = dict[str, list[list[Points]]]
@@ -66,6 +69,8 @@ def run(report: Report) -> None:
     _presence_table(report, twelve, answers)
     _all_leads(report, twelve)
     _intervals(report, twelve)
+    _record_by_record(report, twelve)
+    _pictures(report, twelve, two)
 
 
 def _ours(records: Sequence[Marked]) -> dict[str, list[OfRecord]]:
@@ -172,6 +177,31 @@ def _intervals(report: Report, records: Sequence[Marked]) -> None:
             for name, away in result.differences.items()
         ],
     )
+
+
+def _record_by_record(report: Report, records: Sequence[Marked]) -> None:
+    """Say how every recording of LUDB fares in lead II, the worst first."""
+    rows = []
+    for record, one in zip(records, measured(records), strict=True):
+        every = np.concatenate([one[point].ms for point in POINTS])
+        missed = sum(one[point].missed for point in POINTS)
+        each = [
+            np.sqrt(np.square(one[point].ms).mean()) if one[point].ms.size else 0.0
+            for point in POINTS
+        ]
+        size = float(np.sqrt(np.square(every).mean()))
+        rows.append((size, (record.name, missed, *(f"{rms:.0f}" for rms in each))))
+    rows.sort(key=lambda row: -row[0])
+    report.say("LUDB lead II, record by record: points missed, root mean square error in ms.")
+    report.table(("record", "missed", *POINTS), [row for _, row in rows])
+
+
+def _pictures(report: Report, twelve: Sequence[Marked], two: Sequence[Marked]) -> None:
+    report.say("The beats with the worst points, one a recording:")
+    worst = worst_beats("LUDB lead II", twelve, PICTURES // 2)
+    worst += worst_beats("QTDB", two, PICTURES // 2)
+    for nth, beat in enumerate(worst):
+        report.picture(beat.title, f"delineation-{nth}.svg", drawn(beat))
 
 
 def pooled(of_records: Sequence[Errors]) -> str:

@@ -32,6 +32,7 @@ from dsp.waves import (
 ABSENT = -1
 WITNESSES = 17  # beats of which the middle one's waves are believed or not
 NORMAL = 1.4826  # standard deviations in a median absolute deviation
+ASTRAY_S = 0.025  # by which a wave of one beat may lie beside that of the mean
 IRREGULAR = 0.1  # usual change from one RR interval to the next, of the interval
 
 # Where waves are sought: P by seconds before QRS onset, T by sqrt(RR) seconds after R, because QT
@@ -175,7 +176,10 @@ def _believed(
     at = np.broadcast_to(usual.astype(np.intp), peaks.shape)
     seen = around(contrast_at(bare, at, fs, shape))
     middle, scatter = _middle_and_scatter(seen, around(beats.common))
-    own = contrast_at(bare, np.maximum(peaks, 0), fs, shape) * np.sign(middle)
+    astray = round(ASTRAY_S * fs) * np.arange(-1, 2)[:, np.newaxis, np.newaxis]
+    places = np.maximum(peaks + astray, 0)
+    each = np.stack([contrast_at(bare, at, fs, shape) for at in places]) * np.sign(middle)
+    own: Floats = each.max(axis=0)
     middle = np.abs(middle)
     return found & (middle > least * scatter) & (own > shape.own_share * middle)
 

@@ -54,7 +54,7 @@ class Shape:
 
 
 # The dip between P and Q (atrial repolarisation) looks like a wave: it must be clearly the larger.
-P_WAVE = Shape(0.03, 0.03, 0.12, 0.03, 0.06, 0.09, 0.065, 0.75, 1.0, 0.25)
+P_WAVE = Shape(0.03, 0.03, 0.12, 0.03, 0.06, 0.09, 0.065, 0.75, 1.0, 0.4)
 # Of the two halves of a biphasic T wave the upright one is oftener the larger in full.
 T_WAVE = Shape(0.04, 0.06, 0.32, 0.05, 0.12, 0.13, 0.12, 0.9, 0.3, 0.0)
 
