@@ -8,19 +8,16 @@ import asyncio
 import logging
 import zlib
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 
 from drivers.contract import (
-    Arrived,
     ByteLink,
-    DroppedFile,
     Emit,
     FileLink,
     GattLink,
-    Peer,
     Wish,
     Write,
 )
@@ -42,6 +39,7 @@ from edge.backoff import delays
 from edge.clock import NS, Clock
 from edge.events import Event, LinkClosed, LinkOpened
 from edge.health import Health, LinkState
+from edge.heard import Heard, HeardFiles, HeardGatt
 from edge.intake import Intake
 from edge.observation import Moment
 from edge.store import Store, StoreError
@@ -225,12 +223,12 @@ class Supervisor:
         else:
             await entry.factory()(host, options).run(cast("ByteLink", link), emit)
 
-    def _listened(self, link: AnyLink) -> "_Heard | _HeardGatt | _HeardFiles":
+    def _listened(self, link: AnyLink) -> Heard | HeardGatt | HeardFiles:
         if self.plan.entry.leaves_files:
-            return _HeardFiles(cast("FileLink", link), self._heard)
+            return HeardFiles(cast("FileLink", link), self._heard)
         if self.plan.entry.is_gatt:
-            return _HeardGatt(cast("GattLink", link), self._heard)
-        return _Heard(cast("ByteLink", link), self._heard)
+            return HeardGatt(cast("GattLink", link), self._heard)
+        return Heard(cast("ByteLink", link), self._heard)
 
     async def _emit(self, item: Item) -> None:
         if isinstance(item, Measurement) and not self._is_bound(item):
@@ -349,69 +347,6 @@ class _RecoveringHost(_Host):
     def may(self, purpose: Write) -> bool:
         del purpose
         return False  # the instrument that sent these bytes is not listening
-
-
-class _Heard:
-    """A link that tells when something comes in."""
-
-    def __init__(self, link: ByteLink, heard: Callable[[Chunk], None]) -> None:
-        self._link = link
-        self._heard = heard
-
-    async def __aiter__(self) -> AsyncIterator[Chunk]:
-        async for chunk in self._link:
-            self._heard(chunk)
-            yield chunk
-
-    async def write(self, purpose: Write, data: bytes) -> None:
-        await self._link.write(purpose, data)
-
-
-class _HeardFiles:
-    """The same for a folder of files."""
-
-    def __init__(self, link: FileLink, heard: Callable[[Chunk], None]) -> None:
-        self._link = link
-        self._heard = heard
-
-    async def __aiter__(self) -> AsyncIterator[DroppedFile]:
-        async for file in self._link:
-            self._heard(Chunk(file.data, file.at, "file"))
-            yield file
-
-    async def done(self, file: DroppedFile) -> None:
-        await self._link.done(file)
-
-    async def set_aside(self, file: DroppedFile, reason: str) -> None:
-        await self._link.set_aside(file, reason)
-
-
-class _HeardGatt:
-    """The same for a Bluetooth connection."""
-
-    def __init__(self, link: GattLink, heard: Callable[[Chunk], None]) -> None:
-        self._link = link
-        self._heard = heard
-
-    @property
-    def peer(self) -> Peer:
-        return self._link.peer
-
-    async def __aiter__(self) -> AsyncIterator[Chunk]:
-        async for chunk in self._link:
-            self._heard(chunk)
-            yield chunk
-
-    async def subscribe(self, channel: str, arrived: Arrived | None = None) -> None:
-        await self._link.subscribe(channel, arrived)
-
-    async def read(self, channel: str) -> Chunk:
-        chunk = await self._link.read(channel)
-        self._heard(chunk)
-        return chunk
-
-    async def write(self, purpose: Write, channel: str, data: bytes) -> None:
-        await self._link.write(purpose, channel, data)
 
 
 def _unproven(memory: Mapping[Kind, Remembers]) -> Mapping[Kind, Remembers]:

@@ -82,6 +82,23 @@ def scrub(block: Block) -> bytes:
     return encode(block)
 
 
+def broken(skipped: bytes) -> int:
+    """Return how many blocks stand in skipped bytes of which one proof in three is wrong."""
+    count = at = 0
+    while at + SIZE <= len(skipped):
+        raw = skipped[at : at + SIZE]
+        proofs = (raw[0] ^ raw[17] == 0xFF, raw[15] ^ raw[16] == 0xFF, _check(raw[1:15]) == raw[15])
+        is_broken = sum(proofs) == len(proofs) - 1
+        count += is_broken
+        at += SIZE if is_broken else 1
+    return count
+
+
+def missing(before: Block, after: Block) -> int:
+    """Return how many blocks are lost between two, by their number."""
+    return (after.sequence - before.sequence - 1) % SEQUENCES
+
+
 def _check(body: bytes) -> int:
     crc = 0
     for byte in body:
