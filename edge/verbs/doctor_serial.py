@@ -7,7 +7,7 @@ from pathlib import Path
 from config.schema import Instrument, Settings
 from drivers.contract import SerialLine
 from drivers.errors import SettingsError
-from drivers.transports.address import SERIAL, TCP, scheme_of
+from drivers.transports.address import FOLDER, SERIAL, TCP, scheme_of
 from drivers.transports.ports import (
     Port,
     alike,
@@ -18,6 +18,7 @@ from drivers.transports.ports import (
 )
 from edge.decoding import entry_named
 from edge.plaintext import check_network
+from edge.verbs.doctor_folder import look_at_folder
 from edge.verbs.findings import Finding, Level
 
 RULES = Path("etc/udev/rules.d/70-vitals-edge.rules")
@@ -68,6 +69,10 @@ def look_at_instrument(
         return
     if scheme == SERIAL:
         yield from _at_port(name, instrument, entry.title, serial_ports(root))
+        return
+    if scheme == FOLDER:
+        vouched = instrument.options.get("clock_error_s") is not None
+        yield from look_at_folder(name, instrument.link, clock_vouched=vouched)
         return
     yield Finding(Level.OK, f"instrument {name}: {entry.title} at {instrument.link}")
     if scheme == TCP and instrument.plaintext:

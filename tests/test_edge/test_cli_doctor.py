@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from drivers.transports.drop_folder import OURS
 from edge import cli
 from edge.verbs import doctor
 from edge.verbs.doctor import Level
@@ -103,3 +104,32 @@ def test_settings_that_are_wrong_are_one_line_and_not_done(settings, capsys):
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert "clock.colour" in err
+
+
+CART = """
+[instruments.cart]
+driver = "ecg-folder"
+link = "folder:{folder}"
+[instruments.cart.options]
+{options}
+"""
+
+
+def test_a_carts_folder_is_looked_at_with_its_quarantine_and_its_clock(settings, tmp_path, capsys):
+    quarantine = tmp_path / "drop" / OURS / "quarantine"
+    quarantine.mkdir(parents=True)
+    (quarantine / "1.file").touch()
+    (quarantine / "1.txt").touch()
+    assert cli.main(settings(CART.format(folder=tmp_path / "drop", options=""))) == 0
+    out = capsys.readouterr().out
+    assert f"instrument cart: files in {tmp_path / 'drop'}" in out
+    assert "1 files in quarantine" in out
+    assert "nobody vouches for the cart's clock" in out
+
+
+def test_a_carts_folder_that_is_not_there_is_said_to_be_missing(settings, tmp_path, capsys):
+    vouched = CART.format(folder=tmp_path / "none", options="clock_error_s = 5.0")
+    assert cli.main(settings(vouched)) == 0
+    out = capsys.readouterr().out
+    assert "make the folder, or mount the share" in out
+    assert "nobody vouches" not in out
