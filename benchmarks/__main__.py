@@ -35,6 +35,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--date", help="of the section written; that of the last commit if not given"
     )
+    parser.add_argument(
+        "--seconds", type=float, metavar="N", help="how long to watch, where something is watched"
+    )
     parser.add_argument("--list", action="store_true", help="only name the benchmarks")
     args = parser.parse_args(arguments)
     known = discovered()
@@ -45,7 +48,7 @@ def main(arguments: list[str]) -> int:
             print(name)
             continue
         print(f"## {name}\n")
-        report = Report(lambda part: print(f"{part}\n", flush=True))
+        report = Report(lambda part: print(f"{part}\n", flush=True), args.seconds)
         import_module(f"benchmarks.{name}").run(report)
         if args.write:
             _write(name, report, args.date)

@@ -48,7 +48,7 @@ async def _measure() -> list[tuple[str, ...]]:
     try:
         if floor.stdout is not None:
             await floor.stdout.readline()
-        least = _rss_mb(floor.pid)
+        least = rss_mb(floor.pid)
     finally:
         floor.kill()
         await floor.wait()
@@ -91,25 +91,28 @@ async def _hub(*, streaming: bool, analysis: bool) -> list[tuple[str, float, flo
 
 async def _watch(hub: Process) -> list[tuple[str, float, float]]:
     await asyncio.sleep(SETTLE_S)
-    processes = {"hub": hub.pid} | dict(zip(("analysis",), _children(hub.pid), strict=False))
-    before = {label: _cpu_s(pid) for label, pid in processes.items()}
+    processes = {"hub": hub.pid} | dict(zip(("analysis",), children(hub.pid), strict=False))
+    before = {label: cpu_s(pid) for label, pid in processes.items()}
     await asyncio.sleep(WATCHED_S)
     return [
-        (label, _rss_mb(pid), 100 * (_cpu_s(pid) - before[label]) / WATCHED_S)
+        (label, rss_mb(pid), 100 * (cpu_s(pid) - before[label]) / WATCHED_S)
         for label, pid in processes.items()
     ]
 
 
-def _children(pid: int) -> Sequence[int]:
+def children(pid: int) -> Sequence[int]:
+    """Return the processes a process has started."""
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii")
     return [int(child) for child in text.split()]
 
 
-def _rss_mb(pid: int) -> float:
+def rss_mb(pid: int) -> float:
+    """Return the memory of a process that is resident."""
     pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
     return pages * PAGE_KIB * 1024 / 1e6
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
+    """Return the CPU time a process was charged."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS

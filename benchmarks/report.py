@@ -15,9 +15,13 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(slots=True)
 class Report:
-    """Collects the paragraphs and tables of one run; `show` gets each as text."""
+    """Collects the paragraphs and tables of one run; `show` gets each as text.
+
+    `seconds` is how long to watch where something is watched, None for the benchmark's own time.
+    """
 
     show: Callable[[str], None]
+    seconds: float | None = None
     parts: list[str] = field(default_factory=list)
     pictures: dict[str, str] = field(default_factory=dict)  # SVG by file name
 
