@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivers.contract import ByteLink, Clock, Frame, Write
+from drivers.contract import ByteLink, Clock, Frame, Wish, Write
 from drivers.errors import LinkLost, SettingsError
 from drivers.model import Chunk, Skipped
 from drivers.registry import Entry
@@ -67,6 +67,11 @@ class RecordedLink:
         """Write and note what was written."""
         await self._link.write(purpose, data)
         self._note(Written(self._at_us(self._clock.now().mono_ns), data))
+
+    def wanted(self, wish: Wish) -> None:
+        """Note what a person wants of the instrument now."""
+        at_us = self._at_us(self._clock.now().mono_ns)
+        self._note(Happened(at_us, LinkEvent(wish)))
 
     def _at_us(self, mono_ns: int) -> int:
         self._last_us = max(self._last_us, (mono_ns - self._begin_ns) // US_NS)

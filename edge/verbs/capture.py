@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from drivers.contract import Write
+from drivers.contract import Wish, Write
 from drivers.errors import DeviceMismatch, LinkLost, ReplayMismatch, SettingsError
 from drivers.model import Item
 from drivers.registry import Entry
@@ -44,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         choices=[str(purpose) for purpose in Write],
         help="what the driver may write to the instrument, nothing by default; may be repeated",
+    )
+    parser.add_argument(
+        "--measure-after",
+        type=float,
+        metavar="S",
+        help="after S seconds have an instrument that takes orders measure",
     )
     parser.add_argument(
         "--device", default="not stated", help="maker, model and what is known of it"
@@ -81,8 +87,11 @@ async def _record(
         wire = WireFile(args.out)
         try:
             link = RecordedLink(port, clock, _noting(wire, scrubber))
-            driver = entry.factory()(BenchHost(clock, granted), entry.options(options))
+            host = BenchHost(clock, granted)
+            driver = entry.factory()(host, entry.options(options))
+            wanting = asyncio.ensure_future(_want(host, link, args.measure_after))
             fault = await _until_stopped(asyncio.ensure_future(driver.run(link, _ignore)), args)
+            wanting.cancel()
             if scrubber is not None:
                 wire.comment(f"{scrubber.left_out} bytes that are no frame were left out")
                 _say(f"{scrubber.left_out} bytes that are no frame were left out")
@@ -133,6 +142,17 @@ def _case(args: argparse.Namespace, options: dict[str, str], clock: SystemClock)
         grants=tuple(Write(purpose) for purpose in args.allow),
         clock=ClockStart(utc(begin.wall_ns), begin.trusted),
     )
+
+
+async def _want(host: BenchHost, link: RecordedLink, after_s: float | None) -> None:
+    """Have the instrument measure once, where that was asked for."""
+    if after_s is None:
+        return
+    await host.sleep(after_s)
+    if host.wishes.tell(Wish.MEASURE):
+        link.wanted(Wish.MEASURE)
+    else:
+        _say("no measurement was started: --allow start-measurement and fetch, if it takes orders")
 
 
 async def _ignore(_item: Item) -> None:

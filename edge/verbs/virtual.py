@@ -37,6 +37,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--flip", type=float, default=0.0, metavar="P", help="share of bytes with a bit turned over"
     )
     parser.add_argument("--drop", type=float, default=0.0, metavar="P", help="share of bytes lost")
+    parser.add_argument(
+        "--duplicate", type=float, default=0.0, metavar="P", help="share of bytes that come twice"
+    )
+    parser.add_argument(
+        "--cut-start", type=int, default=0, metavar="N", help="bytes missing at the beginning"
+    )
+    parser.add_argument(
+        "--minds-baud",
+        action="store_true",
+        help="a port that is opened at another speed hears what such a port would hear",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -79,9 +90,18 @@ def _stop_on_signals(running: asyncio.Future[None]) -> None:
 
 
 async def _run(entry: Entry, args: argparse.Namespace) -> int:
-    damage = Damage(flip=args.flip, drop=args.drop)
+    damage = Damage(
+        flip=args.flip, drop=args.drop, duplicate=args.duplicate, cut_start=args.cut_start
+    )
     virtual = entry.simulator()(args.seed)
-    with PtyPort(virtual, entry.line, link=args.path, damage=damage, seed=args.seed) as port:
+    with PtyPort(
+        virtual,
+        entry.line,
+        link=args.path,
+        damage=damage,
+        seed=args.seed,
+        minds_baud=args.minds_baud,
+    ) as port:
         sys.stderr.write(f"{entry.title}: serial:{port.path}\n")
         running = asyncio.ensure_future(port.run(SystemClock()))
         _stop_on_signals(running)

@@ -222,7 +222,9 @@ def test_a_record_heard_by_chance_is_read_where_its_bytes_can_be_one_thing(value
     assert (item.kind, item.device_time, item.flags) == (kind, None, {Flag.FROM_MEMORY})
 
 
-@pytest.mark.parametrize("value", [(112, 0, 0, 0), (121, 92, 78, 3), (0xFF, 0xFF, 0xFF, 0xFF)])
+@pytest.mark.parametrize(
+    "value", [(112, 0, 0, 0), (95, 0, 0, 64), (121, 92, 78, 3), (0xFF, 0xFF, 0xFF, 0xFF)]
+)
 def test_a_record_heard_by_chance_that_could_be_anything_is_told_and_not_guessed(value):
     (item,) = overheard(Reply(0x26, bytes(value), b"raw"))
     assert isinstance(item, Notice)

@@ -146,6 +146,28 @@ async def test_what_is_to_be_scrubbed_never_reaches_the_disk_as_it_was(tmp_path)
     assert heard.count(b"SN=") == heard.count(b"SN=0000000000")
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+def test_an_instrument_that_takes_orders_can_be_started_and_that_is_part_of_the_case(
+    tmp_path, capsys, allowed
+):
+    entry = REGISTRY["suntech"]
+    grants = ["--allow", "start-measurement", "--allow", "fetch"] if allowed else []
+    with on_a_thread(PtyPort(entry.simulator()(1), entry.line), FastClock()) as port:
+        args = [
+            "--driver",
+            "suntech",
+            "--link",
+            f"serial:{port.path}",
+            "--out",
+            str(tmp_path / "x"),
+        ]
+        cli.main(["capture", *args, "--measure-after", "0.1", "--seconds", "0.5", *grants])
+    lines = read_recording(tmp_path / "x" / "wire.cap").lines
+    events = [line for line in lines if isinstance(line, (Happened, Written))]
+    assert [type(line) for line in events[:2]] == ([Happened, Written] if allowed else [])
+    assert ("no measurement was started" in capsys.readouterr().err) is not allowed
+
+
 def test_a_recording_never_replaces_another(tmp_path, capsys):
     (tmp_path / "wire.cap").write_text("0.0 < 00\n")
     assert capture("serial:/dev/ttyNowhere", tmp_path) == 2

@@ -120,7 +120,7 @@ def kind_told(value: Reply, time: Reply | None) -> Kind | None:
     first, second, third, last = value.data
     if first > second > third >= _LEAST_MMHG and last > FEWEST_PULSE:
         return Kind.BLOOD_PRESSURE
-    if second == 0 and 0 < first <= 100 and last > FEWEST_PULSE:
+    if second == 0 and third and 0 < first <= 100 and last > FEWEST_PULSE:  # else blood sugar
         return Kind.OXIMETRY
     if any(low <= value.word <= high for low, high in _TEMPERATURES):
         return Kind.TEMPERATURE
