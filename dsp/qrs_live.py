@@ -21,6 +21,7 @@ from dsp.qrs_rules import (
     RR_COUNT,
     RR_LEAST,
     RR_MEMORY_S,
+    SHARE,
     SPLIT_RR,
     SPLIT_SHARE,
     STALE_S,
@@ -83,7 +84,8 @@ class LiveRules:
         _, height, steep, contrast, above, swing = column
         at = int(column[0])
         t = at / self._rate
-        strong = above * contrast >= EVIDENCE * swing and contrast >= CONTRAST
+        enough = above * contrast >= EVIDENCE * swing and above >= SHARE * swing
+        strong = enough and contrast >= CONTRAST
         clear = strong and not self._is_t_wave(t, height, steep)
         if strong:
             self._strong = t, height, steep

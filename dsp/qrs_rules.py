@@ -19,6 +19,7 @@ from dsp.arrays import Floats, Places, windows_at
 # Height above the quiet level, as a share of a usual beat's, times contrast: a low beat must stand
 # out the more, a tall one need not. A usual beat has 10 and more.
 EVIDENCE = 0.8
+SHARE = 1 / 6  # of the height of a usual beat: only the rhythm makes a beat of what is lower
 CONTRAST = 2.2  # white noise stands 1.9 out of its surroundings, muscle noise seldom 2.2
 WEAK_EVIDENCE = 0.25  # a third of it when searching back; Pan & Tompkins 1985 have half
 WEAK_CONTRAST = 1.7
@@ -90,8 +91,9 @@ class Candidates:
 def decide(candidates: Candidates, rate: float) -> NDArray[np.bool_]:
     """Say which candidates of a recording, at `rate` working samples per second, are beats."""
     t, height = candidates.at / rate, candidates.height
-    evidence = candidates.above * candidates.contrast
-    strong = (evidence >= EVIDENCE * candidates.swing) & (candidates.contrast >= CONTRAST)
+    above, swing, contrast = candidates.above, candidates.swing, candidates.contrast
+    strong = (above * contrast >= EVIDENCE * swing) & (above >= SHARE * swing)
+    strong &= contrast >= CONTRAST
     clear = strong & ~_t_waves(strong, t, candidates)
 
     before, height_before = _last(clear, t, height)

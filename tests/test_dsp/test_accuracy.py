@@ -65,6 +65,7 @@ def test_annotated_recordings_are_read_at_least_this_well(drawn):
         "qtdb": pooled(recordings.qtdb(data)).f1,
         "ludb": pooled(recordings.ludb(data)).f1,
         "cpsc2021": pooled(recordings.cpsc2021(data)).f1,
+        "cpsc2021 lead II": pooled(recordings.cpsc2021(data, 1)).f1,
         "cpsc2019": pooled(recordings.cpsc2019(data), 0.075).f1,
         "muscle noise at 6 dB": pooled(recordings.with_muscle_noise(data, 6)).f1,
     }
@@ -73,6 +74,7 @@ def test_annotated_recordings_are_read_at_least_this_well(drawn):
         "qtdb": 0.9996,
         "ludb": 0.9985,
         "cpsc2021": 0.983,
+        "cpsc2021 lead II": 0.9973,
         "cpsc2019": 0.941,
         "muscle noise at 6 dB": 0.995,
     }

@@ -9,7 +9,7 @@ from dsp.qrs_live import LiveRules
 from dsp.qrs_rules import Candidates, decide
 
 RATE = 120.0
-FEW_VALUES = st.sampled_from([0.25, 0.4, 0.5, 0.9, 1.0, 2.0])
+FEW_VALUES = st.sampled_from([0.15, 0.25, 0.4, 0.5, 0.9, 1.0, 2.0])
 # Steps in samples: within a refractory time and a T wave, a beat, a gap, a lost rhythm.
 STEPS = st.sampled_from([31, 40, 44, 60, 76, 77, 90, 100, 120, 121, 150, 240, 361, 400, 800])
 # Step, height, steepness, contrast; the height is above a quiet level of 0, a usual beat has 1.
