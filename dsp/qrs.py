@@ -93,16 +93,15 @@ def _stretch(leads: Floats, rates: Rates, out: Floats) -> None:
     n = out.shape[2]
     step, kept = rates.step, n + SLOPES - 1
     rise = leads[:, rates.lag : rates.lag + kept * step] - leads[:, : kept * step]
-    slope = rise[:, ::step].copy()
-    for phase in range(1, step):
+    slope = rise[:, ::step] + rise[:, 1::step] if step > 1 else rise
+    for phase in range(2, step):
         slope += rise[:, phase::step]
     box = _of_three(slope)
-    quadrature = box[:, APART:-APART] * 2.0
-    quadrature -= box[:, : -2 * APART]
-    quadrature -= box[:, 2 * APART :]
+    quadrature = box[:, : -2 * APART] + box[:, 2 * APART :]
+    quadrature *= 0.5
+    quadrature -= box[:, APART:-APART]
     at = APART // 2
     in_phase = box[:, at + APART : -at] - box[:, at : -at - APART]
-    in_phase += in_phase
     quadrature *= quadrature
     in_phase *= in_phase
     in_phase += quadrature

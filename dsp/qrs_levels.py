@@ -15,6 +15,7 @@ PARTS = 16  # of a block, 125 ms each: shorter than the time between two beats a
 QUIET = 4  # peaks of parts that are lower: the lower quartile, free of QRS at any rhythm
 AT_ONCE = 64  # blocks, so that what is computed of them stays in the cache
 HISTORY = 8  # blocks: 16 s, so that the level follows a patient who turns over
+NO_PEAKS: Floats = np.empty((0, PARTS))
 
 
 class RunningLevels:
@@ -42,16 +43,13 @@ class RunningLevels:
         if self._open:
             wave = np.concatenate([*self._open, wave])
         whole = wave.size // self.size * self.size
-        fresh = [
-            _block_levels(wave[at : min(whole, at + AT_ONCE * self.size)], self.size)
-            for at in range(0, whole, AT_ONCE * self.size)
-        ]
         rest = wave[whole:].copy()
+        fresh = _block_levels(wave[:whole], self.size)
         if last and rest.size:
             rest = np.concatenate([rest, np.full(self.size - rest.size, np.nan)])
-            fresh.append(_block_levels(rest, self.size))
+            fresh = np.concatenate([fresh, _block_levels(rest, self.size)])
         self._open, self._open_size = [rest], rest.size
-        self._blocks = np.concatenate([self._blocks, *fresh])
+        self._blocks = np.concatenate([self._blocks, fresh])
         begin = self.ready - self._blocks_first
         levels = (_few_levels if len(fresh) == 1 else _levels)(self._blocks, begin, last=last)
         end = begin + len(levels)
@@ -85,11 +83,15 @@ def _block_levels(wave: Floats, size: int) -> Floats:
 
     The quiet level is the lower quartile of the peaks of the parts.
     """
-    peaks = np.sort(_highest(wave, size // PARTS).reshape(-1, PARTS), axis=1)
-    present = PARTS - np.isnan(peaks).sum(axis=1)
-    rows = np.arange(len(peaks))
-    levels = np.stack([peaks[rows, np.maximum(present, 1) - 1], peaks[:, QUIET]], axis=1)
-    levels[present < PARTS // 2] = np.nan
+    part, at_once = size // PARTS, AT_ONCE * size
+    found = [_highest(wave[at : at + at_once], part) for at in range(0, wave.size, at_once)]
+    peaks = np.sort(np.concatenate(found).reshape(-1, PARTS), axis=1) if found else NO_PEAKS
+    levels: Floats = peaks[:, (PARTS - 1, QUIET)]
+    torn = np.flatnonzero(np.isnan(levels[:, 0]))  # what is missing stands last
+    if torn.size:
+        present = PARTS - np.isnan(peaks[torn]).sum(axis=1)
+        levels[torn, 0] = peaks[torn, np.maximum(present, 1) - 1]
+        levels[torn[present < PARTS // 2]] = np.nan
     return levels
 
 
