@@ -11,7 +11,7 @@ from dbus_fast.aio import MessageBus
 
 from drivers.contract import Write
 from drivers.errors import LinkLost, LinkNotFound, Unpaired
-from drivers.model import Flag, Instant, Measurement
+from drivers.model import Flag, Instant, Measurement, Notice
 from drivers.registry import REGISTRY
 from drivers.transports.bench import BenchHost
 from drivers.transports.ble.agent import Asked
@@ -23,7 +23,7 @@ from drivers.virtual.bluetooth.faults import Fault
 from drivers.virtual.bluetooth.manners import Drop, Manners, Pairing
 from drivers.virtual.gatt.cuff import virtual_cuff
 from drivers.virtual.gatt.oximeter import virtual_oximeter
-from edge.clock import SystemClock
+from edge.clock import SystemClock, utc
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
@@ -73,6 +73,7 @@ class Hub:
         self.person = person or Person()
         self.radio.answer_pairing(lambda address: pairs and address in addresses, self.person)
         self.hosts = []
+        self.said = []
 
     async def _tell(self, news):
         self.news.append(news.step)
@@ -110,6 +111,7 @@ class Hub:
             async with self.radio.open(instrument.address, self.clock.now, granted) as link:
                 with suppress(LinkLost):
                     await entry.gatt_factory()(host, entry.options(options)).run(link, emit)
+        self.said += [item.text for item in items if isinstance(item, Notice)]
         return [item for item in items if isinstance(item, Measurement)]
 
 
@@ -157,6 +159,73 @@ async def test_what_came_before_the_subscription_failed_is_kept(ward):
     async with hub_with(cuff) as hub:
         measurements = await hub.session(cuff)
     assert len(measurements) == 1
+
+
+@pytest.mark.parametrize(
+    "manners",
+    [
+        Manners(answers_late=True),  # and hangs up before its answer is here
+        Manners(mtu=23),
+        Manners(names_itself_later=True),
+        Manners(pairing=Pairing.JUST_WORKS, asks_for_security=True),
+        Manners(pairing=Pairing.JUST_WORKS, answers_late=True),
+    ],
+    ids=["answers-late", "smallest-mtu", "names-itself-later", "asks-for-security", "bonded-late"],
+)
+async def test_however_a_cuff_behaves_its_whole_memory_comes_oldest_first(ward, manners):
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,), backlog=3, hangs_up=True), manners)
+    async with hub_with(cuff) as hub:
+        measurements = await hub.session(cuff)
+    times = [measurement.device_time.local for measurement in measurements]
+    assert len(times) == 4
+    assert times == sorted(times)
+
+
+async def test_a_clock_that_is_years_off_is_measured_and_places_values_all_the_same(ward):
+    years_s = -3.5e8
+    virtual = virtual_cuff(1, measure_at_s=(0,), hangs_up=True, clock_ahead_s=years_s)
+    cuff = await ward.add(virtual)
+    async with hub_with(cuff) as hub:
+        (measurement,) = await hub.session(cuff)
+    assert measurement.device_time.offset_s < years_s / 2
+    assert 0 <= measurement.device_time.age_s + 1 < PATIENCE_S
+
+
+async def test_a_clock_is_set_where_that_is_allowed_and_shows_it_then(ward):
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,), hangs_up=True, clock_ahead_s=7200.0))
+    async with hub_with(cuff) as hub:
+        await hub.session(cuff, granted={Write.SET_CLOCK})
+        now = utc(hub.clock.now().wall_ns).replace(tzinfo=None)
+    assert abs((cuff.instrument.clock - now).total_seconds()) < PATIENCE_S
+    assert [text for text in hub.said if "is set" in text]
+
+
+async def test_an_instrument_with_a_private_address_is_met_by_the_one_that_lasts(ward):
+    manners = Manners(pairing=Pairing.JUST_WORKS, has_private_address=True)
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,), hangs_up=True), manners)
+    bluez = Bluez()
+    operator = await Operator.on(bluez, None)
+    (stranger,) = await operator.heard(1.0)
+    paired = await operator.pair(stranger.address, Person(), again=False, within_s=PATIENCE_S)
+    bluez.close()
+    assert not stranger.is_lasting
+    assert (paired.address, paired.is_lasting) == (cuff.address, True)
+    async with hub_with(cuff) as hub:
+        assert len(await hub.session(cuff)) == 1
+
+
+async def test_a_hub_that_forgot_an_instrument_pairs_with_it_again(ward):
+    manners = Manners(pairing=Pairing.JUST_WORKS)
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0, 3)), manners)
+    async with hub_with(cuff) as hub:
+        async with hub.connected(cuff) as link:
+            await link.subscribe("2a35")
+        bluez = Bluez()
+        await (await Operator.on(bluez, None)).remove(cuff.address)
+        bluez.close()
+        async with hub.connected(cuff) as link:
+            await link.subscribe("2a35")
+    assert len(hub.person.asked) == 2
 
 
 async def test_an_indication_that_was_not_confirmed_comes_again_with_the_same_bytes(ward):
