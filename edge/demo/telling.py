@@ -180,8 +180,8 @@ def live_line(view: RoomView) -> str:
     )
 
 
-def passing_line(view: RoomView, seconds: float) -> str:
-    """Return what is so for the moment: how long it goes on, and saturation and rates now."""
+def passing_line(view: RoomView, seconds: float, awaited: Iterable[str]) -> str:
+    """Return what is so for the moment: since when, saturation and rates, who is waited for."""
     wanted = ("spo2", "pulse-rate", "heart-rate")
     now = [
         f"{NAMES[reading.metric]} {_with_unit(reading)}"
@@ -189,7 +189,9 @@ def passing_line(view: RoomView, seconds: float) -> str:
         for reading in each.readings
         if reading.metric in wanted and reading.value is not None and each.origin == "measured"
     ]
-    return f"{seconds:4.0f} s   {' · '.join(dict.fromkeys(now))}"
+    names = ", ".join(dict.fromkeys(awaited))
+    waits = f"   (waiting for {names})" if names else ""
+    return f"{seconds:4.0f} s   {' · '.join(dict.fromkeys(now))}{waits}"
 
 
 def _ecg(given: Mapping[str, ReadingView]) -> str:

@@ -22,6 +22,7 @@ VALUES_S = 45.0
 FILED_S = 20.0
 COUNTED_S = 15.0
 LOOK_S = 0.2
+ASKED_AGAIN = 3
 RESOLUTION = timedelta(seconds=1)  # of the clocks of instruments: a value may look so much older
 
 RESPIRATIONS = Wanted(BY_HAND, Kind.RESPIRATION, "entered")
@@ -77,6 +78,12 @@ class Visit:
         person = self._person
         self._tell.title(f"{person.name}, born {person.birth_date}")
         candidate = await self._door.act("scan", code=person.wristband)
+        for _ in range(ASKED_AGAIN):
+            if candidate is None:  # the visit is open, and held until it is known whose it is
+                self._tell.note("the record system does not answer in time: it is asked again")
+                candidate = await self._door.act("check-unverified")
+        if candidate is None:
+            raise WentWrong("the record system does not say who this is")
         shown = tuple(candidate["patient"]["display"])
         if shown != (person.name, person.birth_date):
             raise WentWrong(f"the wristband of {person.name} was answered with somebody else")
@@ -106,7 +113,8 @@ class Visit:
             left = missing(view, wanted)
             if not left:
                 return
-            self._tell.passing(passing_line(view, passed_s))
+            awaited = (one.instrument.replace("-", " ") for one in left)
+            self._tell.passing(passing_line(view, passed_s, awaited))
             await asyncio.sleep(LOOK_S)
         for one in left:
             self._missing(f"no {one.kind or 'value'} came from {one.instrument} in time")

@@ -132,7 +132,8 @@ def test_a_value_is_told_with_its_time_its_source_and_how_it_was_made(changed, s
 def test_the_passing_line_shows_what_is_measured_now_once():
     now = (ReadingView("spo2", 97.0, "%", "ok"), ReadingView("pulse-rate", None, "/min", "off"))
     live = [LiveView(name, "oximetry", now, "measured", 0.2) for name in ("a", "b")]
-    assert passing_line(room(live=tuple(live)), 3.2).split("s ", 1)[1].strip() == "SpO2 97 %"
+    line = passing_line(room(live=tuple(live)), 3.2, ["cuff", "cuff", "scale"])
+    assert line == "   3 s   SpO2 97 %   (waiting for cuff, scale)"
 
 
 # ---- waiting and taking

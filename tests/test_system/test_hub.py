@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import time
 from contextlib import asynccontextmanager
 
 import paho.mqtt.client as paho
 import pytest
 
+from edge.demo.air import PlayedAir
 from edge.demo.bedside import Bedside
 from edge.demo.instruments import instruments
 from edge.demo.processes import until_there, verb
@@ -100,3 +102,17 @@ async def test_an_instrument_that_is_unplugged_is_said_to_be_absent_and_comes_ba
             await listener.until(
                 "device/monitor/status", lambda status: status["state"] == "present"
             )
+
+
+async def test_a_bluetooth_instrument_that_is_played_is_heard_from_when_it_is_switched_on(
+    tmp_path, mosquitto, listener
+):
+    (thermometer,) = (each for each in instruments(1, "healthy") if each.name == "thermometer")
+    air = PlayedAir(tmp_path, time.monotonic_ns(), 1)
+    settings = tmp_path / "hub.toml"
+    settings.write_text(hub_settings(tmp_path / "hub", mosquitto.port, [thermometer], air.link))
+    async with verb("run", ("--config", str(settings)), tmp_path):
+        topic = "device/thermometer/status"
+        await listener.until(topic, lambda status: status["state"] == "absent")
+        await air.switch_on(thermometer)
+        await listener.until(topic, lambda status: status["state"] == "present")
