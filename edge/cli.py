@@ -27,7 +27,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "detect": "find out which instrument is at which serial port",
         "instruments": "the table of supported instruments",
         "pair": "Bluetooth instruments: list, find, pair, remove",
-        "virtual": "a virtual instrument on a port of its own, for trying things out",
+        "virtual": "virtual instruments, on a port or on a virtual radio, for trying things out",
         "simulate": "ECGs of a virtual patient, with everything that is true of them",
         "record-system": "the reference record system: files results, knows the patients",
         "outbox": "what waits for the record system: list, export, resend",

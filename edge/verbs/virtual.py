@@ -1,7 +1,8 @@
 """A virtual instrument on a port of its own, which a hub opens as it would open a real one.
 
 `vitals-edge virtual nonin --path /tmp/oximeter` is then at the link serial:/tmp/oximeter; an ECG
-cart leaves a recording in the folder of --path twice a minute.
+cart leaves a recording in the folder of --path twice a minute. Bluetooth instruments, several if
+wanted, are on a message bus of their own, whose address is written to standard output.
 Ctrl-C or SIGTERM unplugs it.
 """
 
@@ -11,8 +12,10 @@ import signal
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
+from drivers.entry import LinkKind
 from drivers.errors import SettingsError
 from drivers.registry import Entry
 from drivers.transports.damage import Damage
@@ -27,7 +30,17 @@ LOOK_S = 0.5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "name", metavar="NAME", help="the instrument, as vitals-edge instruments has it"
+        "names",
+        metavar="NAME",
+        nargs="*",
+        help="the instrument, as vitals-edge instruments has it; several by Bluetooth LE",
+    )
+    parser.add_argument(
+        "--scenario",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a Bluetooth instrument that does what some do; a name that is none lists them",
     )
     parser.add_argument(
         "--path", type=Path, metavar="LINK", help="make a symlink to the port here; a cart's folder"
@@ -52,16 +65,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run it until told to stop."""
-    entry = entry_named(args.name)
-    if entry.is_gatt:
-        raise SettingsError(f"{args.name} is reached by Bluetooth LE, not through a port")
+    if not args.names and not args.scenario:
+        raise SettingsError("name an instrument; `vitals-edge instruments` lists them")
+    if args.scenario or len(args.names) > 1:
+        return _run_ward(args)
+    entry = entry_named(args.names[0])
+    if entry.links == {LinkKind.BLE}:
+        return _run_ward(args)
     if entry.leaves_files:
         if args.path is None or not args.path.is_dir():
-            raise SettingsError(f"{args.name} leaves files: name a folder with --path")
+            raise SettingsError(f"{args.names[0]} leaves files: name a folder with --path")
         return asyncio.run(_leave_files(entry, args))
     if args.path is not None and args.path.exists() and not args.path.is_symlink():
         raise SettingsError(f"{args.path} is there and is not a link; name another path")
     return asyncio.run(_run(entry, args))
+
+
+def _run_ward(args: argparse.Namespace) -> int:
+    if find_spec("bumble") is None:
+        raise SettingsError(
+            "the virtual radio is not installed: run `make demo`, which installs it, or "
+            "`pip install 'vitals-edge[demo]'`"
+        )
+    # Here, not above: what a serial instrument needs is not this.
+    from edge.verbs.virtual_ward import check, run_ward  # noqa: PLC0415
+
+    check(args.names, args.scenario)
+    return asyncio.run(run_ward(args.names, args.scenario, args.seed))
 
 
 async def _leave_files(entry: Entry, args: argparse.Namespace) -> int:

@@ -45,3 +45,13 @@ async def test_a_cart_leaves_its_recordings_in_a_folder(tmp_path):
 def test_a_cart_wants_a_folder(tmp_path, capsys):
     assert cli.main(["virtual", "ecg-folder", "--path", str(tmp_path / "none")]) == 2
     assert "name a folder with --path" in capsys.readouterr().err
+
+
+def test_what_is_reached_by_cable_only_is_not_on_the_air(capsys):
+    assert cli.main(["virtual", "ble-oximeter", "ivy-450c"]) == 2
+    assert "ivy-450c is not reached by Bluetooth" in capsys.readouterr().err
+
+
+def test_an_unknown_scenario_is_answered_with_those_there_are(capsys):
+    assert cli.main(["virtual", "--scenario", "haunted"]) == 2
+    assert "haunted; there are every-cuff-flag" in capsys.readouterr().err

@@ -1,6 +1,8 @@
 """The bench itself: bleak's unmodified BlueZ backend reaches virtual instruments, as they are."""
 
 import asyncio
+import signal
+import sys
 from contextlib import suppress
 
 import pytest
@@ -10,8 +12,11 @@ from dbus_fast import BusType, Message
 from dbus_fast.aio import MessageBus
 
 from drivers.errors import SettingsError
+from drivers.registry import REGISTRY
+from drivers.virtual.bluetooth.bus import ADDRESS_VARIABLE
 from drivers.virtual.bluetooth.faults import Fault
 from drivers.virtual.bluetooth.manners import Drop, Manners, Pairing
+from drivers.virtual.bluetooth.piped import PipedInstrument
 from drivers.virtual.gatt.cuff import virtual_cuff
 from drivers.virtual.gatt.oximeter import virtual_oximeter
 from drivers.virtual.gatt.thermometer import virtual_thermometer
@@ -460,3 +465,38 @@ async def test_two_instruments_with_one_address_are_refused(ward):
     await calling_cuff(ward)
     with pytest.raises(SettingsError, match="another address"):
         await ward.add(virtual_thermometer(2))
+
+
+async def test_a_person_can_have_instruments_on_a_bus_of_their_own(monkeypatch):
+    names = ("ble-blood-pressure", "viatom-o2", "--scenario", "several-stored")
+    running = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "edge.cli", "virtual", *names),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    line = (await running.stdout.readline()).decode()
+    said = [(await running.stderr.readline()).decode() for _ in range(3)]
+    monkeypatch.setenv(ADDRESS_VARIABLE, line.removeprefix(f"export {ADDRESS_VARIABLE}=").strip())
+    async with Session(await found(CUFF)) as session:
+        await session.hear(PRESSURE)
+        assert len(await session.until(4)) == 4
+    running.send_signal(signal.SIGTERM)
+    assert await running.wait() == 0
+    assert [f"ble:C0:FF:EE:00:00:0{number}" in each for number, each in enumerate(said, 1)] == [
+        True,
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(name for name, each in REGISTRY.items() if each.pipe))
+async def test_an_instrument_of_bytes_notifies_what_it_says_on_a_cable(ward, name):
+    entry = REGISTRY[name]
+    await ward.add(PipedInstrument(entry.simulator()(1), entry.pipe, name))
+    device = await BleakScanner.find_device_by_name(name, timeout=WAIT_S)
+    async with Session(device) as session:
+        await session.hear(entry.pipe.notifies)
+        if entry.pipe.writes is None:
+            return
+        properties = session.client.services.get_characteristic(entry.pipe.writes).properties
+        assert "write" in properties

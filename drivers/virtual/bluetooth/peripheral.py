@@ -63,11 +63,16 @@ class RadioPeripheral:
     """One instrument on the air, from `power_on` on."""
 
     def __init__(
-        self, instrument: Instrument, clock: Clock, air: Air, manners: Manners = PLAIN
+        self,
+        instrument: Instrument,
+        clock: Clock,
+        air: Air,
+        manners: Manners = PLAIN,
+        address: str | None = None,
     ) -> None:
         self.instrument = instrument
         self.keys = InstrumentKeys(manners)
-        self.address = instrument.peer.address
+        self.address = address or instrument.peer.address
         self.connections = 0
         self._adverts = 0  # for how many ticks it has been advertising
         self._manners = manners

@@ -33,11 +33,16 @@ class Ward:
         """The address of the bus, for DBUS_SYSTEM_BUS_ADDRESS."""
         return self.bus.address
 
-    async def add(self, instrument: Instrument, manners: Manners = PLAIN) -> RadioPeripheral:
-        """Put an instrument on the air; its second 0 is now. No two may have one address."""
-        if any(each.address == instrument.peer.address for each in self._instruments):
-            raise SettingsError(f"{instrument.peer.address} is on the air; give it another address")
-        peripheral = RadioPeripheral(instrument, self._clock, self._air, manners)
+    async def add(
+        self, instrument: Instrument, manners: Manners = PLAIN, address: str | None = None
+    ) -> RadioPeripheral:
+        """Put an instrument on the air, at its own address if none is given; its second 0 is now.
+
+        No two may have one address.
+        """
+        peripheral = RadioPeripheral(instrument, self._clock, self._air, manners, address)
+        if any(each.address == peripheral.address for each in self._instruments):
+            raise SettingsError(f"{peripheral.address} is on the air; give it another address")
         await peripheral.power_on()
         self._instruments.append(peripheral)
         return peripheral

@@ -161,7 +161,7 @@ class VirtualPeripheral:
             return
         if not self._habits.has_record_access and sent in self._memory:
             self._memory.remove(sent)
-        done = not self._memory and not self._planned
+        done = not self._memory
         self.has_hung_up = self._habits.hangs_up and done
 
     def read(self, channel: str) -> bytes:

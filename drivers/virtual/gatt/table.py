@@ -35,6 +35,18 @@ _CHARACTERISTICS = {
     "cdeacb80-5235-4c07-8846-93a37ee6b86d": (known.JUMPER_OXIMETRY,),
     "fb005c80-02e7-f387-1cad-8acd2d8df0c8": (known.POLAR_CONTROL, known.POLAR_DATA),
     "34802252-7185-4d5d-b431-630e7050e8f0": (known.MOVESENSE_WRITE, known.MOVESENSE_NOTIFY),
+    # Of instruments that say there what they say on a cable.
+    "49535343-fe7d-4ae5-8fa9-9fafd205e455": ("49535343-1e4d-4bd9-ba61-23c647249616",),
+    "00001523-1212-efde-1523-785feabcd123": ("00001524-1212-efde-1523-785feabcd123",),
+    "54c21000-a720-4b4f-11e4-9fe20002a5d5": (
+        "54c21001-a720-4b4f-11e4-9fe20002a5d5",
+        "54c21002-a720-4b4f-11e4-9fe20002a5d5",
+    ),
+    "14839ac4-7d7e-415c-9a42-167340cf2339": (
+        "0734594a-a8e7-4b1a-a6b1-cd5243059a57",
+        "8b00ace7-eb0b-49b0-bbe9-9aee0a26e1a3",
+    ),
+    "6e400001-b5a3-f393-e0a9-e50e24dcca9e": ("6e400003-b5a3-f393-e0a9-e50e24dcca9e",),
     CURRENT_TIME: (known.CURRENT_TIME,),
     BATTERY: (known.BATTERY,),
     DEVICE_INFORMATION: (
