@@ -19,7 +19,7 @@ AND_TM2655 = Entry(
     memory=MappingProxyType({Kind.BLOOD_PRESSURE: Remembers(Memory.LIVE, settle_s=CUFF_S)}),
     confidence=Confidence.CONFIRMED,
     sources="Open BP Kiosk (tm2655.rb); a Kotlin and a Python kiosk program; a hospital's note",
-    writes=frozenset({Write.FETCH}),
+    writes=frozenset({Write.FETCH, Write.START_MEASUREMENT}),
     line=SerialLine(baud=2400),
     also=(SerialLine(9600),),
     matches="16 16 01 30 30 02 TM2655 1E ..., checked, at the end of a measurement",
@@ -70,7 +70,7 @@ MAIBOBO = Entry(
     memory=MappingProxyType({Kind.BLOOD_PRESSURE: Remembers(Memory.LIVE, settle_s=CUFF_S)}),
     confidence=Confidence.CONFIRMED,
     sources="three open programs (C#, Python, JavaScript) that agree; models not stated",
-    writes=frozenset({Write.IDENTIFY}),
+    writes=frozenset({Write.IDENTIFY, Write.START_MEASUREMENT}),
     line=SerialLine(baud=115200),
     also=(SerialLine(9600),),
     question=bytes.fromhex("CC 80 03 03 01 01 00 00"),  # opens the connection

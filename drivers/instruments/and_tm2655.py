@@ -2,7 +2,8 @@
 
 The kiosk sends its result by itself. Where `fetch` is granted, its pulse envelope is then asked for
 and kept as evidence: pairs of falling cuff pressure and pulse amplitude, which is no waveform, for
-it has no time. The last result is never asked for: it may be anybody's.
+it has no time. The last result is never asked for: it may be anybody's. Where `start-measurement`
+is granted, a person in the room can have it measure, and end that.
 
 Live        the result comes when the measurement ends. Its clock counts minutes and is set by hand,
             so it is evidence and not the time of the value. A result that comes again byte for byte
@@ -12,12 +13,13 @@ Not read    output formats with an identification of the patient: a notice says 
 """
 
 from collections import deque
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
 import msgspec
 
-from drivers.contract import ByteLink, Emit, Host, Write
+from drivers.contract import ByteLink, Emit, Host, Wish, Write
 from drivers.errors import LinkLost
 from drivers.model import (
     Flag,
@@ -49,6 +51,8 @@ from drivers.sessions import Dialogue
 DRIVER = "and-tm2655"
 ENVELOPE_S = 5.0  # at 2400 baud the longest one takes 5 s; those seen, one
 LISTEN_S = 600.0
+ANSWER_S = 2.0
+MEASURES_S = 180.0
 
 ERRORS = MappingProxyType(
     {
@@ -76,6 +80,10 @@ _OTHER_FORMAT = (
 )
 
 
+_NO_RESULT = "was started from here and gives no result"
+_NOT_ENDED = "was told to stop and does not answer: use its own button"
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The kiosk sends on its own; what may be asked is a matter of grants."""
 
@@ -88,6 +96,7 @@ class AndTm2655:
         self._last = b""
         self._waiting: deque[tuple[Message, Instant]] = deque()
         self._who: InstrumentId | None = None
+        self._began: Instant | None = None  # when a measurement was started here that goes on
 
     async def run(self, link: ByteLink, emit: Emit) -> None:
         """Decode until the link is lost."""
@@ -101,11 +110,38 @@ class AndTm2655:
         async with Dialogue[Said](self._host, link, Decoder(), other) as talk:
             while True:
                 if not self._waiting:
-                    heard = await talk.listen(LISTEN_S, lambda frame: isinstance(frame, Message))
-                    if heard is not None and isinstance(heard[0], Message):
-                        self._waiting.append((heard[0], heard[1]))
+                    await self._turn(talk, emit)
                 while self._waiting:
                     await self._take(*self._waiting.popleft(), talk, emit)
+
+    async def _turn(self, talk: Dialogue[Said], emit: Emit) -> None:
+        """Wait for a message, or for what a person wants."""
+        open_to = (Wish.MEASURE,) if self._began is None else (Wish.STOP,)
+        heard = await talk.attend(
+            LISTEN_S if self._began is None else MEASURES_S,
+            lambda frame: isinstance(frame, Message),
+            *(open_to if self._host.may(Write.START_MEASUREMENT) else ()),
+        )
+        if isinstance(heard, Wish):
+            text = await self._order(heard, talk)
+        else:
+            text = _NO_RESULT if heard is None and self._began else ""
+            self._began = None if heard is None else self._began
+            if heard is not None and isinstance(heard[0], Message):
+                self._waiting.append((heard[0], heard[1]))
+        if text:
+            await emit(Notice(NoticeKind.STATE, text, self._host.now()))
+
+    async def _order(self, wish: Wish, talk: Dialogue[Said]) -> str:
+        """Start or stop, and return what there is to say about it."""
+        now, starts = self._host.now(), wish is Wish.MEASURE
+        order = command(b"ST" if starts else b"SP")
+        heard = await talk.ask(Write.START_MEASUREMENT, order, _is_acknowledgement, ANSWER_S)
+        accepted = heard is not None and heard[0] == Acknowledgement(accepted=True)
+        self._began = now if starts and accepted else None
+        if starts:
+            return "" if accepted else "does not begin to measure: is an arm in it?"
+        return "the measurement was ended from here" if accepted else _NOT_ENDED
 
     async def _take(
         self,
@@ -128,9 +164,15 @@ class AndTm2655:
             try:
                 envelope = await _ask_envelope(talk)
             except LinkLost:
-                await emit(measurement(result, (), message.raw, at))
+                await emit(self._placed(measurement(result, (), message.raw, at)))
                 raise
-        await emit(measurement(result, envelope, message.raw, at))
+        await emit(self._placed(measurement(result, envelope, message.raw, at)))
+
+    def _placed(self, told: Measurement) -> Measurement:
+        """Return a result with when it began, if it was started here."""
+        began, self._began = self._began, None
+        is_of_it = began is not None and began.mono_ns <= told.at.mono_ns
+        return replace(told, began=began) if is_of_it else told
 
     def _identify(self, model: str) -> None:
         who = InstrumentId(DRIVER, model)
@@ -155,6 +197,10 @@ def _other(message: Message, at: Instant) -> Notice:
         return Notice(NoticeKind.UNMAPPED, _OTHER_FORMAT, at)
     text = f"a pulse envelope of {len(envelope)} pairs, {envelope[0][0]} to {envelope[-1][0]} mmHg"
     return Notice(NoticeKind.STATE, text, at)
+
+
+def _is_acknowledgement(frame: Said) -> bool:
+    return isinstance(frame, Acknowledgement)
 
 
 def _ends_envelope(frame: Said) -> bool:

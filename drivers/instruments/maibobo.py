@@ -1,7 +1,8 @@
 """Maibobo arm-in blood-pressure kiosk: one measurement at the end of each, failed ones included.
 
 The kiosk is started by its own button and sends by itself; where `identify` is granted the hub
-opens the connection first, as the programs it comes with do. It is never started from here.
+opens the connection first, as the programs it comes with do. Where `start-measurement` is granted,
+a person in the room can have it measure, and end that.
 
 Live      a result comes when the measurement ends; its clock is evidence, not the value's time. One
           that comes again byte for byte is counted and not taken. The pressure in the cuff shows
@@ -13,7 +14,7 @@ from dataclasses import replace
 
 import msgspec
 
-from drivers.contract import ByteLink, Emit, Host, Write
+from drivers.contract import ByteLink, Emit, Host, Wish, Write
 from drivers.inflation import Inflation
 from drivers.model import (
     Flag,
@@ -22,6 +23,8 @@ from drivers.model import (
     Kind,
     Measurement,
     Metric,
+    Notice,
+    NoticeKind,
     Skipped,
     Status,
     Unit,
@@ -34,6 +37,8 @@ from drivers.protocols.maibobo import (
     ERRORS,
     RESULT,
     RESULT_BYTES,
+    START,
+    STOP,
     Decoder,
     Frame,
     command,
@@ -44,8 +49,15 @@ DRIVER = "maibobo"
 ANSWER_S = 0.2
 ATTEMPTS = 5
 LISTEN_S = 600.0
+MEASURES_S = 180.0
 
 _WRONG_POSITION = frozenset({0x02, 0x06})
+
+
+_NO_RESULT = "was started from here and gives no result"
+_NOT_BEGUN = "does not begin to measure: is an arm in it?"
+_ENDED = "the measurement was ended from here"
+_NOT_ENDED = "was told to stop and does not answer: use its own button"
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +72,7 @@ class Maibobo:
         self._last = b""
         self._identified = False
         self._inflation = Inflation()
+        self._began: Instant | None = None  # when a measurement was started here that goes on
 
     async def run(self, link: ByteLink, emit: Emit) -> None:
         """Open the connection where granted, and decode until the link is lost."""
@@ -76,7 +89,42 @@ class Maibobo:
                 if await talk.ask(Write.IDENTIFY, question, _is_connection, ANSWER_S):
                     break
             while True:
-                await talk.listen(LISTEN_S)
+                await self._turn(talk, emit)
+
+    async def _turn(self, talk: Dialogue[Frame], emit: Emit) -> None:
+        """Wait for the end of a measurement, or for what a person wants."""
+        open_to = (Wish.MEASURE,) if self._began is None else (Wish.STOP,)
+        heard = await talk.attend(
+            LISTEN_S if self._began is None else MEASURES_S,
+            _is_end,
+            *(open_to if self._host.may(Write.START_MEASUREMENT) else ()),
+        )
+        if isinstance(heard, Wish):
+            await self._order(heard, talk, emit)
+        elif heard is not None:
+            told = self._read(*heard)
+            began, self._began = self._began, None
+            if told is not None:
+                of_it = began is not None and began.mono_ns <= told.at.mono_ns
+                await emit(replace(told, began=began) if of_it else told)
+        elif self._began is not None:
+            self._began = None
+            await emit(Notice(NoticeKind.STATE, _NO_RESULT, self._host.now()))
+
+    async def _order(self, wish: Wish, talk: Dialogue[Frame], emit: Emit) -> None:
+        now, starts = self._host.now(), wish is Wish.MEASURE
+        code = START if starts else STOP
+        heard = None
+        for _ in range(ATTEMPTS):
+            heard = await talk.ask(
+                Write.START_MEASUREMENT, command(code), lambda f: f.code == code, ANSWER_S
+            )
+            if heard is not None:
+                break
+        self._began = now if starts and heard else None
+        if not (starts and heard):
+            text = _NOT_BEGUN if starts else _ENDED if heard else _NOT_ENDED
+            await emit(Notice(NoticeKind.STATE, text, self._host.now()))
 
     def _read(self, frame: Frame, at: Instant) -> Measurement | None:
         if not self._identified:
@@ -122,6 +170,10 @@ def failure(frame: Frame, at: Instant) -> Measurement:
     return Measurement(
         Kind.BLOOD_PRESSURE, readings, at, frame.raw, flags=flags, evidence=(("error", text),)
     )
+
+
+def _is_end(frame: Frame) -> bool:
+    return frame.code in {RESULT, ERROR}
 
 
 def _is_connection(frame: Frame) -> bool:

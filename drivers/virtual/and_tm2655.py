@@ -14,6 +14,8 @@ from drivers.protocols.and_tm2655 import (
     encode,
 )
 
+MEASURES_S = 30.0
+
 
 class Made(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A measurement: when it ends, in seconds, and what it finds."""
@@ -46,22 +48,32 @@ class VirtualAndTm2655:
         self._left = list(self._scene.made)
         self._last: Made | None = None
         self._decoder = Decoder()
+        self._now_s = 0.0
+        self._started_s: float | None = None
 
     def due(self, elapsed_s: float) -> bytes:
         """Return the results of the measurements that ended since the last call."""
         out = b""
+        self._now_s = elapsed_s
+        if self._started_s is not None and self._started_s + MEASURES_S <= elapsed_s:
+            self._last = Made(self._started_s + MEASURES_S, systolic=119, diastolic=75, pulse=71)
+            self._started_s = None
+            out += encode(self._result(self._last))
         while self._left and self._left[0].at_s <= elapsed_s:
             self._last = self._left.pop(0)
             out += encode(self._result(self._last))
         return out
 
     def hear(self, data: bytes) -> bytes:
-        """Take commands and answer those that are whole: RB and RP, once there is a result."""
+        """Take commands and answer those that are whole; RB and RP once there is a result."""
         heard = self._decoder.feed(data)  # a command has the form of a message
         return b"".join(self._answer(each) for each in heard if isinstance(each, Message))
 
     def _answer(self, question: Message) -> bytes:
         asked = encode(question)
+        if asked in (command(b"ST"), command(b"SP")):
+            self._started_s = self._now_s if asked == command(b"ST") else None
+            return encode(Acknowledgement(accepted=True))
         if self._last is None or asked not in (command(b"RB"), command(b"RP")):
             return encode(Acknowledgement(accepted=False))
         reply = self._envelope if asked == command(b"RP") else self._result

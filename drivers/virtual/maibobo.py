@@ -9,6 +9,8 @@ from drivers.protocols.maibobo import (
     CUFF_PRESSURE,
     ERROR,
     RESULT,
+    START,
+    STOP,
     Frame,
     command,
     encode,
@@ -49,6 +51,8 @@ class VirtualMaibobo:
         self._scene = msgspec.convert(options, Scene)
         self._ticks = Ticks(1.0)
         self._heard = b""
+        self._now_s = 0
+        self._started: list[Made] = []
 
     def due(self, elapsed_s: float) -> bytes:
         """Return the frames of the seconds that ended since the last call."""
@@ -57,15 +61,24 @@ class VirtualMaibobo:
         )
 
     def hear(self, data: bytes) -> bytes:
-        """Answer each whole command to connect; the others are not obeyed here."""
+        """Obey and answer each whole command: connect, start, stop."""
         self._heard += data
-        asked = self._heard.count(command(CONNECT))
-        self._heard = b"" if asked else self._heard[-len(command(CONNECT)) :]
-        return encode(Frame(CONNECT, b"\x00")) * asked
+        out = b""
+        while len(self._heard) >= (size := len(command(CONNECT))):
+            asked = [code for code in (CONNECT, START, STOP) if self._heard[:size] == command(code)]
+            self._heard = self._heard[size if asked else 1 :]
+            out += b"".join(map(self._obey, asked))
+        return out
+
+    def _obey(self, code: int) -> bytes:
+        if code != CONNECT:
+            self._started = [Made(self._now_s + MEASURES_S)] if code == START else []
+        return encode(Frame(code, b"\x00"))
 
     def _frames(self, at_s: int) -> list[Frame]:
         frames: list[Frame] = []
-        for made in self._scene.made:
+        self._now_s = at_s
+        for made in (*self._scene.made, *self._started):
             if made.at_s - MEASURES_S < at_s < made.at_s:
                 pressure = _in_cuff(at_s - made.at_s + MEASURES_S)
                 frames.append(Frame(CUFF_PRESSURE, pressure.to_bytes(2, "big")))
