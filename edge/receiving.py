@@ -66,6 +66,14 @@ class Receiving:
         """
         if await self._store.has_original(hashlib.sha256(file.data).hexdigest()):
             return False
+        try:
+            await self._take(file, origins, serial)
+        except FileRefused as refused:
+            log.warning("%s: a file is set aside: %s", origins.instrument, refused)
+            raise
+        return True
+
+    async def _take(self, file: EcgFile, origins: Origins, serial: str | None) -> None:
         found = await self._read(file.data)
         said = found.said
         if serial is not None and said.device[1] != serial:
@@ -81,7 +89,6 @@ class Receiving:
                 # It would come again and again, and no other file after it.
                 log.exception("%s: a study cannot be recorded", origins.instrument)
                 raise FileRefused(f"it cannot be recorded: {type(error).__name__}") from error
-        return True
 
     async def _record(self, new: NewStudy, file: EcgFile, origins: Origins) -> None:
         association = self._chronicle.state.association
