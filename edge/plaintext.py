@@ -5,13 +5,19 @@ from drivers.errors import SettingsError
 from drivers.transports.address import host_of
 
 
+def warning(link: str) -> str | None:
+    """Return what to tell of a link that leaves this machine; None for one that does not."""
+    host = host_of(link)
+    if host is None or is_loopback(host):
+        return None
+    return (
+        f"{link}: nothing on the way is encrypted or proves who speaks; whoever reaches the serial "
+        "server can read and forge the instrument"
+    )
+
+
 def check_network(link: str, *, plaintext: bool) -> None:
     """Refuse a serial server on the network that nobody has said is wanted in plain text."""
-    host = host_of(link)
-    if host is None or is_loopback(host) or plaintext:
-        return
-    raise SettingsError(
-        f"link {link!r}: nothing on the way to a serial server is encrypted, and whoever reaches "
-        "it can read and forge the instrument; give it a network of its own and add "
-        "`plaintext = true`"
-    )
+    told = warning(link)
+    if told is not None and not plaintext:
+        raise SettingsError(f"{told}; give it a network of its own and add `plaintext = true`")

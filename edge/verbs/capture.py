@@ -21,6 +21,7 @@ from drivers.transports.capture_file import Case, ClockStart, Line, Origin
 from edge.capturing import RecordedLink, Scrubber, WireFile, decode, describe, make_folder
 from edge.clock import SystemClock, utc
 from edge.decoding import entry_named
+from edge.plaintext import warning
 from edge.verbs.options import add_settings, settings_of
 
 SCRUBBED = "serial numbers and patient fields blanked, bytes outside frames left out"
@@ -70,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(f"--link {args.link}: {args.driver} is reached by {known}")
     if entry.leaves_files:
         raise SettingsError(f"{args.driver} leaves files: copy one, it is its own recording")
+    if told := warning(args.link):
+        _say(told)
     make_folder(args.out)
     received, fault = asyncio.run(_record(entry, options, args))
     return _decoded(args.out, received) or int(fault)

@@ -16,10 +16,11 @@ import msgspec
 from drivers.contract import SerialLine, Write
 from drivers.errors import SettingsError
 from drivers.registry import REGISTRY
-from drivers.transports.address import SERIAL, scheme_of
+from drivers.transports.address import SERIAL
 from drivers.transports.ports import Port, alike, port_of, serial_ports
 from edge.clock import SystemClock
 from edge.detecting import Candidate, Found, Search, Sure
+from edge.plaintext import warning
 
 SHOWN = 4  # candidates a port
 
@@ -59,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
     ports = serial_ports()
     links = [_link(name) for name in args.port] or [f"{SERIAL}:{port.stable}" for port in ports]
     for link in links:
-        scheme_of(link)
+        if told := warning(link):
+            _say(told)
     if not links:
         _say("no serial port is here: plug the instrument's cable or adapter in")
     for group in alike(ports):

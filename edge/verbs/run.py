@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -10,7 +11,10 @@ from config.load import SettingsError, example, load
 from config.schema import Settings
 from edge.assembly import assembled
 from edge.logs import log_to_stderr
+from edge.plaintext import warning
 from edge.store import StoreError
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +44,9 @@ def run(args: argparse.Namespace) -> int:
 
 async def _serve(settings: Settings) -> None:
     async with assembled(settings) as service:
+        for name, instrument in settings.instruments.items():
+            if told := warning(instrument.link):
+                log.warning("%s: %s", name, told)
         serving = asyncio.ensure_future(service.run())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

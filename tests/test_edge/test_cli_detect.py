@@ -4,6 +4,7 @@ import tomllib
 import pytest
 
 from config.load import parse
+from drivers.errors import LinkNotFound
 from drivers.registry import REGISTRY, LinkKind
 from drivers.virtual.pty_port import PtyPort, on_a_thread
 from edge import cli
@@ -40,6 +41,15 @@ def test_a_port_with_nothing_at_it_is_exit_1_with_what_to_do(tmp_path, capsys):
     out, err = capsys.readouterr()
     assert json.loads(out)["state"] == "absent"
     assert "plugged in" in err
+
+
+def test_a_serial_server_on_another_machine_is_warned_of(capsys, monkeypatch):
+    async def nobody(*_):
+        raise LinkNotFound("nobody there")
+
+    monkeypatch.setattr("drivers.transports.tcp_port.reached", nobody)
+    assert cli.main(["detect", "--port", "socket://192.0.2.7:4001"]) == 1
+    assert "encrypted" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("args", [("--port", "ttyUSB0"), ("--line", "9600")])
