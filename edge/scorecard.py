@@ -38,6 +38,20 @@ independent program published; *own*, made by this project's encoder, which prov
 decoder and encoder agree. **Vectors** and **reserved** codes are cases of tests: bytes from the
 sources, and what the format says is no value.
 """
+LEFT_OUT = """\
+## Left out, and why
+
+A title more is worth less than a value that can be trusted.
+
+- Infra-red thermometer modules with FA and FE frames: of the nine bytes of a reply four are known
+  and no check, so a wrong temperature could not be told from a right one.
+- DINAMAP host port, ASCII commands (PRO 100-400, ProCare, Dash 2500): the questions are known, the
+  layout of the answers is not.
+- Welch Allyn Spot LXi and Connex, SureTemp, Braun PRO docks, Omron HEM-907, A&D UT-302: their
+  serial formats are not published.
+- Twelve-lead carts over a serial line: no published stream with its layout was found; their files
+  are read instead.
+"""
 COLUMNS = (
     *("driver", "instrument", "confidence"),
     *("captures: devices / sources / own", "vectors", "reserved"),
@@ -91,7 +105,7 @@ def page(found: Mapping[str, Evidence]) -> str:
         *(_row(name, REGISTRY[name], found.get(name, NONE)) for name in sorted(REGISTRY)),
     ]
     chapters = [_chapter(name, REGISTRY[name], found.get(name, NONE)) for name in sorted(REGISTRY)]
-    return "\n".join([HEAD, *table, "", *chapters])
+    return "\n".join([HEAD, *table, "", *chapters, LEFT_OUT])
 
 
 def clock_behaviour(entry: Entry, found: Evidence) -> str:
