@@ -4,6 +4,7 @@ Every process below the demonstration is looked at in /proc a few times a second
 the kernel says (VmHWM), its CPU what it had used when it was last seen.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -41,10 +42,11 @@ def run(report: Report) -> None:
             _look(pid, seen)
         time.sleep(LOOK_S)
     took_s = time.perf_counter() - begin
+    busy = f"{os.getloadavg()[0]:.0f} on {os.cpu_count()} cores"
     last = [line for line in (process.stdout or ()) if line.strip()][-1].strip()
     report.say(
-        f"`vitals-edge demo --once`, two visits: {took_s:.1f} s, exit {process.returncode}. "
-        f"It ends with: {last}"
+        f"`vitals-edge demo --once`, two visits: {took_s:.1f} s, exit {process.returncode}; "
+        f"the load of the computer was {busy}. It ends with: {last}"
     )
     report.table(
         ("process", "CPU s", "peak RSS MB"),
