@@ -134,6 +134,8 @@ class Bedside:
             if each.name in self._handed and who is not None:
                 scene = {**each.virtual, "patient_seed": who + body}
                 self._handed[each.name].put_on(each.entry.simulator()(self._seed + number, **scene))
+            elif each.name in self._on and who is not None and each.start_s is None:
+                self.air.start(each.name, self.elapsed_s, who + body)
 
     def breaths(self, seed: int, scenario: str) -> float:
         """Return what somebody who counts a patient's breaths now finds, per minute."""

@@ -99,6 +99,7 @@ _SCALES = frozenset({Kind.WEIGHT, Kind.HEIGHT, Kind.BODY_COMPOSITION})
 DEFAULT = (
     ("monitor", "ivy-450c"),
     ("oximeter", "nonin"),
+    ("clip", "ble-oximeter"),
     ("cuff", "ble-blood-pressure"),
     ("thermometer", "ble-thermometer"),
     ("scale", "ble-scale"),
@@ -112,6 +113,7 @@ _DEFAULT_GIVES: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
             (Kind.HEART_RATE, "derived"),
         ),
         "oximeter": ((Kind.OXIMETRY, "measured"),),
+        "clip": ((Kind.OXIMETRY, "measured"),),
         "cuff": ((Kind.BLOOD_PRESSURE, "measured"),),
         "thermometer": ((Kind.TEMPERATURE, "measured"),),
         "scale": ((Kind.WEIGHT, "measured"),),
@@ -123,7 +125,7 @@ _DEFAULT_GIVES: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
         ),
     }
 )
-_AGAIN = frozenset({"monitor", "thermometer"})
+_AGAIN = frozenset({"monitor", "clip", "thermometer"})
 
 
 def choosable() -> tuple[str, ...]:

@@ -153,7 +153,7 @@ def test_a_scene_that_cannot_be_is_refused_in_words(kind, scene, says):
 def heard(name, seconds, start_s=None, who=None, **scene):
     """Return the frames a Bluetooth instrument sends, started at a second, by characteristic."""
     peripheral = REGISTRY[name].simulator()(1, measure_at_s=(), **scene)
-    for channel in ("2a35", "2a36", "2a1c", "2a1e", "2a9d"):
+    for channel in ("2a5f", "2a35", "2a36", "2a1c", "2a1e", "2a9d"):
         with suppress(RequestRefused):
             peripheral.subscribe(channel)
     out = {}
@@ -196,6 +196,14 @@ def test_a_thermometer_and_a_scale_show_who_is_put_on_them():
         patient = Patient(seed)
         assert taken.temperature.value == round(patient.state(5.0).temperature_c, 1)
         assert weighed.weight / 200 == pytest.approx(patient.person.weight_kg, abs=0.005)
+
+
+def test_a_bluetooth_oximeter_shows_whoever_wears_it():
+    for seed, start_s in ((4, None), (5, 0.0)):
+        *_, frame = heard("ble-oximeter", 20, start_s, seed, patient_seed=4)["2a5f"]
+        state = Patient(seed).state(19.0)
+        assert frame.saturation.spo2.value == round(state.spo2)
+        assert frame.saturation.pulse_rate.value == round(state.pulse_rate)
 
 
 def test_an_instrument_that_nobody_starts_measures_nothing():

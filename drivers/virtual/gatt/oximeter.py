@@ -18,16 +18,22 @@ from drivers.protocols.gatt.oximetry import (
     Saturation,
     SpotCheck,
 )
+from drivers.virtual.gatt.on_patient import Patients, PatientScene
 from drivers.virtual.gatt.peripheral import Measure, VirtualPeripheral
-from drivers.virtual.gatt.scene import Scene, Span, jitter, within
+from drivers.virtual.gatt.scene import Span, jitter, within
+from drivers.virtual.patient import State
 
+WEAK_PERCENT = 0.5  # of pulsating light, below which an oximeter says so
 _SWING_S = 41.0
 _STATUS = MeasurementStatus(0xFFE0)
 _DEVICE = DeviceStatus(0xFFFF)
 
 
-class OximeterScene(Scene, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The finger and what befalls it; spans are from and until, in seconds."""
+class OximeterScene(PatientScene, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The finger and what befalls it; spans are from and until, in seconds.
+
+    On the virtual patient the stream is that patient's; `start` puts it on somebody else's finger.
+    """
 
     spo2: float = 97.0
     pulse_rate: float = 72.0
@@ -40,6 +46,8 @@ class OximeterScene(Scene, frozen=True, forbid_unknown_fields=True, kw_only=True
 def virtual_oximeter(seed: int, **options: object) -> VirtualPeripheral:
     """Return an oximeter; the options are OximeterScene's."""
     scene = msgspec.convert(options, OximeterScene)
+    patients = Patients(seed, scene)
+    worn_by: list[int | None] = [None]
 
     def measured(*, is_other: bool) -> Measure:
         def measure(clock: datetime) -> list[tuple[str, Frame]]:
@@ -48,7 +56,11 @@ def virtual_oximeter(seed: int, **options: object) -> VirtualPeripheral:
         return measure
 
     def stream(at_s: float) -> list[tuple[str, Frame]]:
-        return [(characteristics.CONTINUOUS, _continuous(scene, seed, at_s))]
+        state = patients.who(worn_by[-1]).state(at_s) if scene.is_on_patient else None
+        return [(characteristics.CONTINUOUS, _continuous(scene, seed, at_s, state))]
+
+    def start(_at_s: float, who: int | None) -> None:
+        worn_by.append(who)
 
     sends = [characteristics.SPOT_CHECK, *([characteristics.CONTINUOUS] if scene.streams else [])]
     oximeter = VirtualPeripheral(
@@ -61,6 +73,7 @@ def virtual_oximeter(seed: int, **options: object) -> VirtualPeripheral:
             )
         },
         stream=stream if scene.streams else None,
+        start=start,
     )
     for taken in scene.stored_times():
         oximeter.remember(taken, measured(is_other=True))
@@ -84,11 +97,19 @@ def _spot(scene: OximeterScene, seed: int, clock: datetime, *, is_other: bool) -
     )
 
 
-def _continuous(scene: OximeterScene, seed: int, at_s: float) -> Continuous:
+def _continuous(scene: OximeterScene, seed: int, at_s: float, patient: State | None) -> Continuous:
     device = DeviceStatus(0)
     swing = math.sin(math.tau * at_s / _SWING_S + seed)
-    spo2: MedicalFloat = Number.of(min(100.0, scene.spo2 + 0.4 * swing))
-    rate: MedicalFloat = Number.of(scene.pulse_rate + 2 * swing)
+    saturation, pulses, perfusion = scene.spo2 + 0.4 * swing, scene.pulse_rate, scene.perfusion
+    pulses += 2 * swing
+    if patient is not None:
+        saturation, pulses = patient.spo2, patient.pulse_rate
+        perfusion = patient.perfusion_index
+        device |= DeviceStatus.ERRATIC_SIGNAL if patient.moving else DeviceStatus(0)
+        weak = perfusion < WEAK_PERCENT
+        device |= DeviceStatus.LOW_PERFUSION if weak else DeviceStatus(0)
+    spo2: MedicalFloat = Number.of(min(100.0, saturation))
+    rate: MedicalFloat = Number.of(pulses)
     if within(scene.finger_off, at_s):
         spo2 = rate = Special.NAN
         device |= DeviceStatus.SENSOR_UNCONNECTED_TO_USER
@@ -98,5 +119,5 @@ def _continuous(scene: OximeterScene, seed: int, at_s: float) -> Continuous:
         Saturation(spo2, rate),
         status=MeasurementStatus.VALIDATED,
         device=device,
-        pulse_amplitude=Number.of(scene.perfusion, 1),
+        pulse_amplitude=Number.of(perfusion, 1),
     )
