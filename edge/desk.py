@@ -78,12 +78,13 @@ class Candidate(Struct, frozen=True):
 
 
 class FilePatient(Struct, frozen=True):
-    """Whom a cart's file names, as somebody typed it there, and when it was recorded."""
+    """Whom a cart's file names, as somebody typed it there, when it was recorded, what it says."""
 
     number: str | None
     name: str | None
     birth_date: str | None
     acquired: str | None
+    statements: tuple[str, ...] = ()
 
 
 class Desk:
@@ -269,8 +270,9 @@ class Desk:
         content = await self._what_is_in(study.study) if study else None
         if content is None:
             raise Refused(f"value {item} is of no file that is here: there is nothing to compare")
-        number, name, birth_date, _ = content.said.patient
-        return FilePatient(number, name, birth_date, content.said.acquired)
+        said = content.said
+        number, name, birth_date, _ = said.patient
+        return FilePatient(number, name, birth_date, said.acquired, said.statements)
 
     async def take(self, item: int, *, despite: bool = False) -> None:
         """Say that a held or quarantined value is this patient's, after comparing the display.

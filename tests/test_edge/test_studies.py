@@ -321,7 +321,7 @@ def test_a_person_can_take_a_quarantined_study_after_comparing(tmp_path):
         await room.drop(recorded(patient_id=None))
         desk = room.desk()
         assert await desk.compare(room.items[0].sequence) == FilePatient(
-            None, "Example, Erika", BORN, "2026-01-05T08:00:25"
+            None, "Example, Erika", BORN, "2026-01-05T08:00:25", STATEMENTS
         )
         await desk.take(room.items[2].sequence)
         await room.time.sleep(5)
