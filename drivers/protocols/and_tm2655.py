@@ -122,7 +122,10 @@ def envelope_of(message: Message) -> tuple[tuple[int, int], ...] | None:
     for at, text in enumerate(message.fields):
         if (count := _COUNT.fullmatch(text)) is None:
             continue
-        pairs = [_PAIR.fullmatch(each) for each in message.fields[at + 1 :]]
+        said = message.fields[at + 1 :]
+        if said and not said[-1]:  # a separator may stand before the end too
+            said = said[:-1]
+        pairs = [_PAIR.fullmatch(each) for each in said]
         found = tuple((int(pair[1]), int(pair[2])) for pair in pairs if pair)
         return found if found and len(found) == len(pairs) == int(count[1]) else None
     return None

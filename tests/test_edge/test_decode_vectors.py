@@ -67,6 +67,20 @@ VECTORS = (
         is_text=True,
     ),
     Vector(
+        "masimo-ascii1",
+        "open programs' notes: Rad-8 with the sensor off, Radical-7 without a licence or a number",
+        "05/20/21 14:06:02 SN=0000182948 SPO2=098% BPM=101 PI=--.--% SPCO=--.-% SPMET=--.-% "
+        "DESAT=-- PIDELTA=+-- ALARM=0010 EXC=000824\r\n\r\n"
+        "03/17/16 19:19:36 SN=---------- SPO2=098% BPM=123 PI=00.55 SPCO=--% SPMET=--.-% SPHB=--.- "
+        "SPOC=-- RESVD=--- DESAT=-- PIDELTA=+-- PVI=--- ALARM=000000 EXC=0000C00 EXC1=00000000\r\n",
+        (
+            spo2("sensor-off", "sensor-off", **{"perfusion-index": "sensor-off"}),
+            spo2(98, 123, **{"perfusion-index": 0.55}),
+        ),
+        ("2021-05-20T14:06:02", "2016-03-17T19:19:36"),
+        is_text=True,
+    ),
+    Vector(
         "nellcor",
         "operator's manuals of NPB-290 and NPB-295",
         "NPB-290 VERSION 1.0.0.1 CRC: XXXX SpO2 Limit: 30-100% PR Limit: 100-180BPM\r\n"
@@ -103,6 +117,21 @@ VECTORS = (
         ),
     ),
     Vector(
+        "and-tm2655",
+        "open kiosk program's note of a result, then of an envelope that nobody asked for",
+        "\x16\x16\x0100\x02TM2655\x1e1910291429\x1eRB\x1eM\x1eE00\x1eS102\x1eM 87\x1eD 62\x1eP 83"
+        "\x1eI17\x1eL139\x1e\x036"
+        "\x16\x16\x0100\x06\x16\x16\x0100\x02TM2655\x1e1310311616\x1eRP\x1eN 28\x1e157, 13\x1e"
+        "155, 16\x1e153,  9\x1e151, 14\x1e149, 18\x1e147, 19\x1e144, 12\x1e142, 18\x1e140, 18\x1e"
+        "138, 17\x1e135, 16\x1e132, 22\x1e130, 23\x1e128, 30\x1e125, 32\x1e122, 40\x1e119, 54\x1e"
+        "116, 52\x1e113, 65\x1e109, 61\x1e106, 64\x1e103, 78\x1e 99, 74\x1e 96, 80\x1e 93, 93\x1e"
+        " 90, 88\x1e 87,105\x1e 84, 98\x1e\x03|",
+        (bp(102, 62, 83, mean=87),),
+        ("2019-10-29T14:29:00",),
+        others=("notice",),
+        is_text=True,
+    ),
+    Vector(
         "and-ua767pc",
         "python-omhe's script for UA-767PC, and an open receiver's log",
         "801D4C41528020423C4C",
@@ -130,6 +159,12 @@ VECTORS = (
         "the same, its model before it and what the host asked left out",
         "> 51 24 00 00 00 00 A3 18\n< 51 24 55 82 00 00 A5 F1\n< 51 26 61 00 3C 4C A5 05",
         (spo2(97, 76),),
+    ),
+    Vector(
+        "taidoc",
+        "field-tested gateway: a forehead thermometer's record",
+        "51 26 72 01 0e 01 a5 9e",
+        ({"body-temperature": 37.0},),
     ),
     Vector("maibobo", "open JavaScript kiosk: the connection", "AA80030301010000", ()),
     Vector(
