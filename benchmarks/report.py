@@ -54,9 +54,13 @@ class Report:
 
 
 def interleaved(
-    rounds: int, contestants: Mapping[Key, Callable[[], object]]
+    rounds: int,
+    contestants: Mapping[Key, Callable[[], object]],
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[Key, list[float]]:
     """Return the seconds of each contestant in each round, after one round that does not count.
+
+    `time.process_time` is the clock for what only computes: neighbours do not count in it.
 
     All run once in every round, in turn, so that a busy neighbour or a cooler processor meets them
     alike. The garbage collector is kept out, as `timeit` does.
@@ -64,7 +68,7 @@ def interleaved(
     seconds: dict[Key, list[float]] = {name: [] for name in contestants}
     for number in range(rounds + 1):
         for name, contestant in contestants.items():
-            taken = _seconds(contestant)
+            taken = _seconds(contestant, clock)
             if number:
                 seconds[name].append(taken)
     return seconds
@@ -75,12 +79,12 @@ def median_ratio(times: Sequence[float], floor: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(times, floor, strict=True))
 
 
-def _seconds(contestant: Callable[[], object]) -> float:
+def _seconds(contestant: Callable[[], object], clock: Callable[[], float]) -> float:
     gc.collect()
     gc.disable()
     try:
-        begin = time.perf_counter()
+        begin = clock()
         contestant()
-        return time.perf_counter() - begin
+        return clock() - begin
     finally:
         gc.enable()
