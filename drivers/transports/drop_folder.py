@@ -35,6 +35,14 @@ QUARANTINE_MAX = 1000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
+NO_FILE = "not a file: a link, a device or the like"
+_UNOPENED = {
+    errno.ELOOP: NO_FILE,
+    errno.ENXIO: NO_FILE,
+    errno.ENODEV: NO_FILE,
+    errno.EACCES: "the hub may not read it: let the cart write files that its group can read",
+}
+
 _Shape: TypeAlias = tuple[int, int, int]  # inode, size, time of the last change
 
 
@@ -150,7 +158,7 @@ class DropFolder:
     def _whole(self) -> Iterator[str]:
         """Yield the names of files that nobody writes any more, the oldest first."""
         before, self._seen = self._seen, {}
-        known = {shape[0]: name for name, (shape, _) in before.items()}
+        known = {shape: name for name, (shape, _) in before.items()}  # an inode alone is used again
         now_ns, ready = self._now().mono_ns, []
         for name in _names(self._folder):
             with suppress(FileNotFoundError):
@@ -161,7 +169,7 @@ class DropFolder:
                 old, since_ns = before.get(name, (None, now_ns))
                 since_ns = since_ns if old == shape else now_ns
                 self._seen[name] = shape, since_ns
-                renamed = known.get(found.st_ino, name) != name
+                renamed = known.get(shape, name) != name
                 settled = now_ns - since_ns >= self._rules.settle_s * NS and old is not None
                 empty = stat.S_ISREG(found.st_mode) and not found.st_size
                 if not _unfinished(name) and not empty and (renamed or settled):
@@ -178,8 +186,10 @@ class DropFolder:
             return None
         try:
             descriptor = os.open(claim, _FILE, dir_fd=self._claimed)
-        except OSError:
-            self.set_aside(claim, "not a file: a link, a device or the like")
+        except OSError as error:
+            if error.errno not in _UNOPENED:
+                raise
+            self.set_aside(claim, _UNOPENED[error.errno])
             return None
         try:
             before = os.fstat(descriptor)
@@ -202,7 +212,7 @@ class DropFolder:
     def _unfit(self, found: os.stat_result) -> str | None:
         """Return why a claimed file cannot be read."""
         if not stat.S_ISREG(found.st_mode):
-            return "not a file: a link, a device or the like"
+            return NO_FILE
         if found.st_size > self._rules.max_bytes:
             return f"{found.st_size} bytes; the settings allow {self._rules.max_bytes} (max_bytes)"
         return None

@@ -1,6 +1,7 @@
 """Files left in a folder: taken whole, claimed once, found again, set aside with a reason."""
 
 import asyncio
+import errno
 import os
 import socket
 from contextlib import suppress
@@ -99,6 +100,22 @@ def test_a_file_renamed_into_place_is_taken_at_once(hub):
     assert hub.look(after_s=10 * SETTLE_S) is None
     unfinished.rename(hub.path / NAME)
     assert hub.look().data == b"ECG"
+
+
+def test_a_file_that_only_has_the_number_of_one_before_is_no_renamed_file(hub, monkeypatch):
+    real = os.stat
+
+    def same_inode(*args, **more):
+        found = list(real(*args, **more))
+        found[1] = 7
+        return os.stat_result(found, {"st_mtime_ns": real(*args, **more).st_mtime_ns})
+
+    (hub.path / "one.scp").write_bytes(b"first")
+    monkeypatch.setattr(drop_folder.os, "stat", same_inode)
+    assert hub.look() is None
+    (hub.path / "one.scp").unlink()
+    (hub.path / "two.scp").write_bytes(b"half of an")
+    assert hub.look() is None
 
 
 @pytest.mark.parametrize("name", [".hidden.scp", "a.tmp", "a.PART", "a.scp~", "a.filepart"])
@@ -215,6 +232,26 @@ def test_a_file_that_is_too_large_is_set_aside_unread(hub):
     assert hub.take() is None
     _, (reason,) = hub.quarantine()
     assert "1001 bytes; the settings allow 1000 (max_bytes)" in reason
+
+
+def test_a_file_that_may_not_be_read_is_set_aside_with_what_to_do(hub, monkeypatch):
+    def refused(*_args, **_more):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (hub.path / NAME).write_bytes(b"ECG")
+    hub.look()
+    with monkeypatch.context() as patched:
+        real = os.open
+        patched.setattr(
+            drop_folder.os,
+            "open",
+            lambda name, flags, *args, **more: (
+                real(name, flags, *args, **more) if "." not in name or "txt" in name else refused()
+            ),
+        )
+        assert hub.look(after_s=SETTLE_S) is None
+    _, (reason,) = hub.quarantine()
+    assert "let the cart write files that its group can read" in reason
 
 
 def test_links_and_devices_are_set_aside_and_never_followed(hub, tmp_path_factory):
