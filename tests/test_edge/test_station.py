@@ -565,6 +565,17 @@ def test_equal_bytes_without_a_time_are_two_values_in_two_sessions_and_the_secon
     assert marked == [False, True]
 
 
+def test_how_far_an_instruments_clock_is_off_is_shown_with_its_value_and_its_own_time(play):
+    async def scenario(room):
+        room.plug("cuff", "ble-blood-pressure", cuff(clock_ahead_s=3600.0, measure_at_s=(5.0,)))
+        await room.after(20.0)
+        return (await room.station.view()).values
+
+    (value,) = play(scenario)
+    assert value.clock_offset_s == pytest.approx(3600.0, abs=90.0)
+    assert value.device_time is not None
+
+
 def test_a_bluetooth_link_bound_to_another_serial_number_takes_nothing(play):
     async def scenario(room):
         room.plug("cuff", "ble-blood-pressure", cuff(backlog=2), serial="another")
