@@ -134,7 +134,7 @@ def descriptors():
 
 
 async def test_a_cuff_is_heard_asked_and_emptied_whenever_it_calls(ward):
-    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0, 2), backlog=3, hangs_up=True))
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,), backlog=4, hangs_up=True))
     async with hub_with(cuff) as hub:
         measurements = await hub.session(cuff)
     assert len(measurements) == 5
@@ -294,6 +294,28 @@ async def test_what_a_killed_hub_left_connected_is_hung_up_and_heard_again(ward)
     bluez.close()
     async with hub_with(oximeter) as hub, hub.connected(oximeter) as link:
         assert (await link.read("2a24")).data == b"Virtual Ox"
+
+
+async def test_a_paired_instrument_that_bluez_connects_to_by_itself_is_taken_as_connected(ward):
+    manners = Manners(pairing=Pairing.JUST_WORKS)
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0, 4)), manners)
+    bluez = Bluez()
+    async with hub_with(cuff) as hub:
+        async with hub.connected(cuff) as link:
+            await link.subscribe("2a35")
+        ward.bluez.faults.begin(Fault.DEAF)
+        session = asyncio.ensure_future(hub.session(cuff))
+        async with asyncio.timeout(PATIENCE_S):
+            while not (cuff.instrument._memory and hub.radio.scanner._waiting):
+                await hub.clock.sleep(0.05)
+            (device,) = await bluez.devices()
+            await bluez.call(device.path, "org.bluez.Device1", "Connect")
+            while cuff.instrument._memory:
+                await hub.clock.sleep(0.05)
+        await cuff.go_away()
+        measurements = await session
+    bluez.close()
+    assert (len(measurements), cuff.connections) == (1, 2)
 
 
 async def test_sessions_leave_no_descriptor_and_no_task_behind(ward):

@@ -85,7 +85,11 @@ class Scanner:
         said: Mapping[str, Any] = advertisement.platform_data[1]  # `device` is as it was first seen
         # That of the bond, once there is one: `device` keeps the address it was first heard from.
         address = str(said.get("Address", device.address)).upper()
-        if not self._advertises(address, said) or said.get("Connected"):
+        heard = self._advertises(address, said)
+        if said.get("Connected"):
+            # BlueZ connects to some that are paired by itself; then they do not advertise.
+            heard = bool(said.get("Paired")) and address in self._waiting
+        if not heard:
             return
         self.heard = self._now()
         self.count += 1
