@@ -86,7 +86,7 @@ STX_NIBP = Entry(
     links=frozenset({LinkKind.SERIAL, LinkKind.TCP}),
     memory=MappingProxyType({Kind.BLOOD_PRESSURE: Remembers(Memory.LIVE, settle_s=CUFF_S)}),
     confidence=Confidence.CONFIRMED,
-    sources="five open programs for such modules that agree; the words of its errors in none",
+    sources="open programs that agree; two quote PAR's technical description of NIBP2020 UP",
     writes=frozenset({Write.FETCH, Write.START_MEASUREMENT}),
     line=SerialLine(baud=4800),
     matches="02, three digits C digit S digit, 03 0D while it measures",

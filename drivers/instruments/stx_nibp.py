@@ -8,7 +8,7 @@ that was started at the module is asked for as soon as it says that one has ende
 Live        the result asked for after an end was heard in this session; it began when it was
             started here, or when the cuff was seen to fill
 From memory any other result: it may be hours old
-Failed      an error other than 00; the numbers of errors are told, their words were found nowhere
+Failed      an error other than 00, whatever numbers stand beside it: they may be those of before
 """
 
 from dataclasses import replace
@@ -36,6 +36,7 @@ from drivers.protocols.stx_nibp import (
     ABORT,
     ADULT,
     ASK,
+    ERRORS,
     FIRST_PRESSURE,
     NEONATE,
     START,
@@ -61,6 +62,7 @@ _NOT_BEGUN = "was told to measure and does not: look at cuff and hose"
 _NO_RESULT = "measured, but gives no result"
 _ENDED_HERE = "the measurement was ended from here"
 _PATIENTS = {"0": "adult"}
+_FLAGS = {"06": Flag.CUFF_LOOSE, "11": Flag.BODY_MOVEMENT}
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -190,10 +192,17 @@ def measurement(result: Result, at: Instant, *, is_live: bool) -> Measurement:
     )
     evidence = [("patient", _PATIENTS.get(result.patient, f"mode {result.patient}"))]
     if status is Status.FAILED:
-        evidence.append(("error", f"NIBP error {result.error}"))
-    flags = frozenset(() if is_live else {Flag.FROM_MEMORY})
+        text = ERRORS.get(result.error, "not documented")
+        evidence.append(("error", f"NIBP error {result.error}, {text}"))
+    flags = set() if is_live else {Flag.FROM_MEMORY}
+    flags |= {_FLAGS[result.error]} if result.error in _FLAGS else set()
     return Measurement(
-        Kind.BLOOD_PRESSURE, readings, at, result.raw, flags=flags, evidence=tuple(evidence)
+        Kind.BLOOD_PRESSURE,
+        readings,
+        at,
+        result.raw,
+        flags=frozenset(flags),
+        evidence=tuple(evidence),
     )
 
 

@@ -11,15 +11,18 @@ from the module   pppCeSs       while it measures: cuff pressure, cuff error, st
                                 error, systolic diastolic mean, pulse, time since
 
 The check is the low byte of the sum of the text before it, two upper-case hexadecimal digits.
-Dashes stand where there is no number.
+Dashes, or blanks for the time, stand where there is no number. *Beside an error the pressure of the
+measurement before may stand.*
 
 Resynchronisation: at the next 02 behind which a text of the table ends with 03.
-Sources: five open programs for modules of this kind (Abaton, SINNOR N6, a monitor's firmware, an
-ergometer) that agree; what the error numbers mean was found in none.
+Sources: open programs for modules of this kind (Abaton, SINNOR N6, a monitor's firmware, an
+ergometer) that agree; two of them quote the maker's technical description of NIBP2020 UP (PAR
+Medizintechnik), rev. 2.14, whose printed example has D2 for a check that by its own rule is 40.
 """
 
 import re
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TypeAlias
 
 from drivers.protocols.scanning import NEED_MORE, NeedMore, Scanner
@@ -37,12 +40,28 @@ NEONATE = 25
 FIRST_PRESSURE = {100: 19, 120: 20, 140: 21, 160: 22, 180: 23}
 ABORT = b"X"
 
+ERRORS = MappingProxyType(
+    {
+        "02": "invalid command",
+        "06": "cuff loose or not connected, or inflation took too long",
+        "07": "a leak",
+        "08": "pneumatic fault",
+        "09": "took too long, or too few oscillations",
+        "10": "out of range",
+        "11": "movement",
+        "12": "overpressure",
+        "13": "amplitudes saturated",
+        "14": "a leak in the leak test",
+        "15": "system error",
+    }
+)
+
 _ENDED = b"999"
 _PROGRESS = re.compile(rb"(\d{3})C(\d)S(\d)")
 _RESULT = re.compile(
-    r"S(?P<status>\d);A(?P<patient>\d);C(?P<cycle>\d\d);M(?P<error>\d\d);"
+    r"S(?P<status>\d);A(?P<patient>\d);C(?P<cycle>\d\d|--);M(?P<error>\d\d|--);"
     r"P(?P<systolic>[-\d]{3})(?P<diastolic>[-\d]{3})(?P<mean>[-\d]{3});"
-    r"R(?P<pulse>[-\d]{3});T(?P<time>[-\d]{4});;",
+    r"R(?P<pulse>[-\d]{3});T(?P<time>[-\d]{4}| {4});;",
     re.ASCII,
 )
 

@@ -76,7 +76,21 @@ def test_every_error_known_and_one_that_is_not_is_a_failed_measurement(error):
     result = Result("0", "0", "03", error, "120", "080", "090", "080", "0005")
     item = measurement(result, AT, is_live=True)
     assert set(values(item).values()) == {Status.FAILED}
-    assert ("error", f"NIBP error {error}") in item.evidence
+    assert dict(item.evidence)["error"].startswith(f"NIBP error {error}, ")
+
+
+def test_beside_an_error_the_pressure_of_before_is_not_believed():
+    (result,) = Decoder().feed(b"\x02S2;A0;C00;M07;P120078090;R060;T    ;;FC\x03\r")
+    assert set(said(result).values()) == {Status.FAILED}
+    item = measurement(result, AT, is_live=True)
+    assert ("error", "NIBP error 07, a leak") in item.evidence
+
+
+def test_a_loose_cuff_and_movement_are_flagged():
+    codes = {"06": Flag.CUFF_LOOSE, "11": Flag.BODY_MOVEMENT}
+    for code, flag in codes.items():
+        result = Result("2", "0", "00", code, "---", "---", "---", "---", "    ")
+        assert measurement(result, AT, is_live=True).flags == {flag}
 
 
 def test_pressures_no_patient_has_are_disbelieved():

@@ -176,9 +176,10 @@ VECTORS = (
     ),
     Vector(
         "stx-nibp",
-        "the result of the modules' table",
-        "\x02142C0S1\x03\r\x02999\x03\r\x02S0;A0;C03;M00;P120080090;R080;T0005;;36\x03\r",
-        (bp(120, 80, 80, mean=90),),
+        "maker's technical description, its check worked out by its own rule; an error after it",
+        "\x02035C0S3\x03\r\x02999\x03\r\x02S1;A0;C03;M00;P125080090;R075;T0005;;40\x03\r"
+        "\x02S2;A0;C00;M07;P120078090;R060;T    ;;FC\x03\r",
+        (bp(125, 80, 75, mean=90), bp("failed", "failed", "failed", mean="failed")),
         is_text=True,
     ),
     Vector(
