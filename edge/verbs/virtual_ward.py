@@ -18,9 +18,9 @@ from pathlib import Path
 from drivers.entry import Entry
 from drivers.errors import SettingsError
 from drivers.virtual.bluetooth.bus import ADDRESS_VARIABLE
-from drivers.virtual.bluetooth.peripheral import Instrument
 from drivers.virtual.bluetooth.piped import PipedInstrument
 from drivers.virtual.bluetooth.scenarios import SCENARIOS
+from drivers.virtual.bluetooth.server import Instrument
 from drivers.virtual.bluetooth.ward import Ward
 from edge.clock import NS, SystemClock
 from edge.decoding import entry_named

@@ -246,7 +246,7 @@ async def test_the_passkey_at_the_hub_is_typed_on_the_instrument(ward):
     cuff = await ward.add(*cuff_that(pairing=Pairing.TAKES_PASSKEY))
 
     def types(_, passkey, __):
-        cuff.keys.typed = passkey
+        cuff.keys.type(passkey)
 
     async with Person("KeyboardDisplay", DisplayPasskey=types) as person:
         assert len(await heard_of_cuff(pair=True)) == 1

@@ -28,6 +28,7 @@ from drivers.virtual.bluetooth.tree import NOTHING, Answer, BusError, Node, Tree
 DEVICE = "org.bluez.Device1"
 MTU = 517
 CONNECT_S = 20.0
+DROP_S = 2.0
 YES, NO = Variant("b", True), Variant("b", False)
 
 
@@ -104,8 +105,9 @@ class KnownDevice:
         if self._attempt is not None:
             self._attempt.cancel()
         if self._peer is not None:
-            with suppress(BaseBumbleError):
-                await self._peer.connection.disconnect()
+            with suppress(BaseBumbleError, TimeoutError):
+                async with asyncio.timeout(DROP_S):
+                    await self._peer.connection.disconnect()
 
     async def _connect(self, _: Message) -> Answer:
         await self._reach()

@@ -16,6 +16,9 @@ class Pairing(StrEnum):
     TAKES_PASSKEY = "takes-passkey"  # typed on its keys, as the other side shows it
 
 
+NEED_PASSKEY = frozenset({Pairing.SHOWS_PASSKEY, Pairing.TAKES_PASSKEY})
+
+
 class Drop(StrEnum):
     """When an instrument drops the connection though it is not done."""
 

@@ -6,57 +6,24 @@ confirmation, and only then leaves the instrument's memory.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol, TypeVar
 
-from bumble.att import ATT_Error, Attribute, AttributeValue, AttributeValueV2, Bearer
 from bumble.controller import Controller
-from bumble.core import UUID
 from bumble.core import ConnectionError as RadioError
 from bumble.device import Connection, Device
-from bumble.gatt import (
-    GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR as CCCD,
-)
-from bumble.gatt import Characteristic, Descriptor, Service
 from bumble.hci import Address, HCI_Error, HCI_LE_Set_Random_Address_Command
 
 from drivers.contract import Clock
-from drivers.errors import RequestRefused
-from drivers.transports.memory_gatt import Peripheral, Sent
+from drivers.transports.memory_gatt import Sent
 from drivers.virtual.bluetooth import advertising
-from drivers.virtual.bluetooth.manners import PLAIN, Drop, Manners, Pairing
+from drivers.virtual.bluetooth.manners import NEED_PASSKEY, PLAIN, Drop, Manners
 from drivers.virtual.bluetooth.radio import Air, Deaf, InstrumentKeys, new_radio, pair_by
-from drivers.virtual.gatt.table import SENDS, Access, Offered, advertised
+from drivers.virtual.bluetooth.server import Instrument, InstrumentServer
+from drivers.virtual.gatt.table import advertised
 
 TICK_S = 0.05
 INTERVAL_MS = 60.0
 NS = 1_000_000_000
-
-_PROPERTIES = {
-    Access.READ: Characteristic.Properties.READ,
-    Access.WRITE: Characteristic.Properties.WRITE,
-    Access.NOTIFY: Characteristic.Properties.NOTIFY,
-    Access.INDICATE: Characteristic.Properties.INDICATE,
-}
-_PASSKEY = frozenset({Pairing.SHOWS_PASSKEY, Pairing.TAKES_PASSKEY})
-_OPEN_SERVICES = frozenset({"180a"})  # who it is, an instrument tells anybody
-_NOTIFY_BIT, _INDICATE_BIT = 0x01, 0x02
-
-Answer = TypeVar("Answer")
-
-
-class Instrument(Peripheral, Protocol):
-    """A peripheral that can be put on the radio."""
-
-    @property
-    def table(self) -> tuple[Offered, ...]:
-        """What it offers."""
-        ...
-
-    def calls(self, elapsed_s: float) -> bool:
-        """Let time pass without a connection; whether it advertises now."""
-        ...
 
 
 class RadioPeripheral:
@@ -85,9 +52,8 @@ class RadioPeripheral:
             is_private=manners.has_private_address,
             controller=Controller if manners.answers_connect else Deaf,
         )
-        pair_by(self._device, self.keys, needs_passkey=manners.pairing in _PASSKEY)
-        self._characteristics: dict[str, Characteristic[bytes]] = {}
-        self._device.add_services(self._services())
+        pair_by(self._device, self.keys, needs_passkey=manners.pairing in NEED_PASSKEY)
+        self._server = InstrumentServer(self._device, instrument, manners.pairing, self._asked)
         self._device.gatt_server.max_mtu = manners.mtu
         self._device.on(Device.EVENT_CONNECTION, self._connected)
         self._connection: Connection | None = None
@@ -244,28 +210,23 @@ class RadioPeripheral:
             if self._connection is connection and self.instrument.has_hung_up:
                 await self._hang_up()
 
+    async def _asked(self) -> None:
+        """Have what is due now said, before the answer by one whose answers are late."""
+        if self._manners.answers_late and self._connection is not None:
+            await self._say_what_is_due(self._connection)
+        self._news.set()
+
     async def _send(self, connection: Connection, sent: Sent) -> None:
-        server = self._device.gatt_server
-        characteristic = self._characteristics[sent.channel]
-        wanted = server.read_cccd(connection, characteristic)[0]
-        if not characteristic.properties & Characteristic.Properties.INDICATE:
-            if wanted & _NOTIFY_BIT:
-                await server.notify_subscriber(connection, characteristic, sent.data)
-            self.instrument.confirm(sent)
-        elif not wanted & _INDICATE_BIT:
-            return
-        elif self._drops and self._drops[0] is Drop.BEFORE_CONFIRMATION:
+        drops = self._drops and self._drops[0] is Drop.BEFORE_CONFIRMATION
+        if drops and self._server.awaits(connection, sent):
             self._drops.popleft()
-            indicating = asyncio.ensure_future(
-                server.indicate_subscriber(connection, characteristic, sent.data)
-            )
+            sending = asyncio.ensure_future(self._server.send(connection, sent))
             await asyncio.sleep(0)
             try:
                 await self._hang_up()
             finally:
-                indicating.cancel()
-        else:
-            await server.indicate_subscriber(connection, characteristic, sent.data)
+                sending.cancel()
+        elif await self._server.send(connection, sent) and sent.is_indication:
             self.instrument.confirm(sent)
 
     def _drop_soon(self) -> None:
@@ -278,70 +239,3 @@ class RadioPeripheral:
         if self._connection is not None:
             with suppress(RadioError, HCI_Error):
                 await self._connection.disconnect()
-
-    def _services(self) -> list[Service]:
-        held: dict[str, list[Characteristic[bytes]]] = {}
-        for each in self.instrument.table:
-            characteristic = self._characteristic(each)
-            self._characteristics[each.channel] = characteristic
-            held.setdefault(each.service, []).append(characteristic)
-        return [Service(UUID(service), list(each)) for service, each in held.items()]
-
-    def _characteristic(self, offered: Offered) -> Characteristic[bytes]:
-        channel = offered.channel
-        properties = Characteristic.Properties(0)
-        for access, bit in _PROPERTIES.items():
-            if access in offered.access:
-                properties |= bit
-        return Characteristic(
-            UUID(channel),
-            properties,
-            self._permissions(offered),
-            AttributeValue(
-                read=lambda _: self._read(channel),
-                write=lambda _, value: self._write(channel, value),
-            ),
-            [self._switch(offered)] if offered.access & SENDS else [],
-        )
-
-    def _switch(self, offered: Offered) -> Descriptor:
-        """Return the descriptor by which a host has a characteristic sent."""
-        server = self._device.gatt_server
-        channel = offered.channel
-
-        async def write(bearer: Bearer, value: bytes) -> None:
-            if any(value[:1]):
-                _or_refuse(lambda: self.instrument.subscribe(channel))
-            server.write_cccd(bearer, self._characteristics[channel], value)
-            if self._manners.answers_late and self._connection is not None:
-                await self._say_what_is_due(self._connection)
-            self._news.set()
-
-        def read(bearer: Bearer) -> bytes:
-            return server.read_cccd(bearer, self._characteristics[channel])
-
-        return Descriptor(CCCD, self._permissions(offered), AttributeValueV2(read, write))
-
-    def _permissions(self, offered: Offered) -> Attribute.Permissions:
-        allowed = Attribute.READABLE | Attribute.WRITEABLE
-        if self._manners.pairing is Pairing.NONE or offered.service in _OPEN_SERVICES:
-            return allowed
-        if self._manners.pairing in _PASSKEY:
-            allowed |= Attribute.READ_REQUIRES_AUTHENTICATION
-            return allowed | Attribute.WRITE_REQUIRES_AUTHENTICATION
-        return allowed | Attribute.READ_REQUIRES_ENCRYPTION | Attribute.WRITE_REQUIRES_ENCRYPTION
-
-    def _read(self, channel: str) -> bytes:
-        return _or_refuse(lambda: self.instrument.read(channel))
-
-    def _write(self, channel: str, value: bytes) -> None:
-        _or_refuse(lambda: self.instrument.write(channel, value))
-        self._news.set()
-
-
-def _or_refuse(ask: Callable[[], Answer]) -> Answer:
-    """Return the instrument's answer, or its refusal as the ATT error that carries it."""
-    try:
-        return ask()
-    except RequestRefused as refused:
-        raise ATT_Error(refused.code) from refused

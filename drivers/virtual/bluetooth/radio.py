@@ -3,10 +3,13 @@
 The air delivers everything at once and to everybody: it has no loss, no distance and no timing.
 """
 
+import asyncio
 import secrets
+from contextlib import suppress
 
 from bumble import hci, ll
 from bumble.controller import Controller
+from bumble.core import InvalidArgumentError
 from bumble.device import Connection, Device, DeviceConfiguration
 from bumble.hci import Address
 from bumble.host import Host
@@ -17,6 +20,7 @@ from bumble.transport.common import AsyncPipeSink
 
 from drivers.virtual.bluetooth.manners import Manners, Pairing
 
+SOON_S = 0.05  # six connection intervals, after which a connection counts as failed
 _PASSKEY_END = 1_000_000
 _CAPABILITY = {
     Pairing.NONE: PairingDelegate.NO_OUTPUT_NO_INPUT,
@@ -63,34 +67,47 @@ class Deaf(Controller):
 
     def on_le_connect_ind(self, packet: ll.ConnectInd) -> None:
         """Let the connection fail to be established, as the other side finds out soon after."""
-        if packet.advertiser_address == self.random_address and self.link is not None:
-            self.link.send_ll_control_pdu(
-                self.random_address,
-                packet.initiator_address,
-                ll.TerminateInd(hci.HCI_CONNECTION_FAILED_TO_BE_ESTABLISHED_ERROR),
-            )
+        if packet.advertiser_address == self.random_address:
+            asyncio.get_running_loop().call_later(SOON_S, self._fail, packet.initiator_address)
+
+    def _fail(self, initiator: Address) -> None:
+        if self.link is not None:
+            with suppress(InvalidArgumentError):  # it has gone meanwhile
+                self.link.send_ll_control_pdu(
+                    self.random_address,
+                    initiator,
+                    ll.TerminateInd(hci.HCI_CONNECTION_FAILED_TO_BE_ESTABLISHED_ERROR),
+                )
 
 
 class InstrumentKeys(PairingDelegate):
-    """An instrument's side of pairing; `shown` is the passkey on its display.
-
-    `typed` is what a person typed on its keys: set by whoever plays the person.
-    """
+    """An instrument's side of pairing, with a passkey on its display or keys to `type` one on."""
 
     def __init__(self, manners: Manners) -> None:
         super().__init__(_CAPABILITY[manners.pairing])
         self._passkey = manners.passkey % _PASSKEY_END
-        self.typed: int | None = None
-        self.shown: int | None = None
+        self._typed: asyncio.Future[int] | None = None
+
+    def type(self, passkey: int) -> None:
+        """Type a passkey on the instrument, as a person would."""
+        typed = self._keys()
+        if not typed.done():
+            typed.set_result(passkey)
 
     async def generate_passkey(self) -> int:
         """Return the passkey on the display or the back."""
-        self.shown = self._passkey
         return self._passkey
 
     async def get_number(self) -> int | None:
-        """Return what was typed."""
-        return self.typed
+        """Return what was typed, or is typed now."""
+        passkey = await self._keys()
+        self._typed = None
+        return passkey
+
+    def _keys(self) -> asyncio.Future[int]:
+        if self._typed is None:
+            self._typed = asyncio.get_running_loop().create_future()
+        return self._typed
 
 
 def pair_by(device: Device, delegate: PairingDelegate, *, needs_passkey: bool) -> None:

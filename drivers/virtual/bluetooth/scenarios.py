@@ -23,8 +23,8 @@ from drivers.protocols.gatt.oximetry import (
 )
 from drivers.protocols.gatt.temperature import Site, Temperature
 from drivers.virtual.bluetooth.manners import PLAIN, Drop, Manners, Pairing
-from drivers.virtual.bluetooth.peripheral import Instrument
 from drivers.virtual.bluetooth.scripted import Said, Scripted
+from drivers.virtual.bluetooth.server import Instrument
 from drivers.virtual.gatt.cuff import virtual_cuff
 from drivers.virtual.gatt.oximeter import virtual_oximeter
 

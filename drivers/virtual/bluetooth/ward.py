@@ -14,8 +14,9 @@ from drivers.errors import SettingsError
 from drivers.virtual.bluetooth.bluez import Bluez
 from drivers.virtual.bluetooth.bus import PrivateBus
 from drivers.virtual.bluetooth.manners import PLAIN, Manners
-from drivers.virtual.bluetooth.peripheral import Instrument, RadioPeripheral
+from drivers.virtual.bluetooth.peripheral import RadioPeripheral
 from drivers.virtual.bluetooth.radio import Air
+from drivers.virtual.bluetooth.server import Instrument
 
 
 class Ward:
