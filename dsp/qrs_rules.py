@@ -20,7 +20,7 @@ from dsp.arrays import Floats, Places, windows_at
 # out the more, a tall one need not. A usual beat has 10 and more.
 EVIDENCE = 0.8
 SHARE = 1 / 6  # of the height of a usual beat: only the rhythm makes a beat of what is lower
-CONTRAST = 2.2  # white noise stands 1.9 out of its surroundings, muscle noise seldom 2.2
+CONTRAST = 2.2  # half the maxima of white noise stand 2.0 out of their surroundings
 WEAK_EVIDENCE = 0.25  # a third of it when searching back; Pan & Tompkins 1985 have half
 WEAK_CONTRAST = 1.7
 WEAK_SHARE = 0.125  # of the height of a usual beat: no beat is lower (the same)

@@ -67,7 +67,7 @@ MOST_SWING = 1.0  # of the level and all waves around a QRS, against the QRS its
 class LeadQuality:
     """Whether one lead can be used; `flaws` in the order of `Flaw`, none if nothing was found.
 
-    `score` is 0 for a lead that cannot be used; else how clearly beats stand out (0.6 to 1), less
+    `score` is 0 for a lead that cannot be used; else how clearly beats stand out (0.65 to 1), less
     for each flaw.
     """
 
