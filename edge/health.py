@@ -23,6 +23,8 @@ from drivers.registry import Entry
 from drivers.tally import Tally
 from edge.diagnosis import NOISE_BYTES, why_nothing, why_some
 
+_ON_THE_CABLE = "is on and its cable sits"
+
 PortErrors = Callable[[], Mapping[str, int]]
 
 NS = 1_000_000_000
@@ -83,6 +85,7 @@ class Health:
     heard_mono_ns: int | None = None
     counts: Counter[str] = field(default_factory=Counter)
     session: Session | None = None
+    by_radio: bool = False
 
     @property
     def limit_s(self) -> float:
@@ -164,10 +167,12 @@ class Health:
         if session.in_rhythm:
             return (
                 f"the stream stopped: no report for {self.limit_s:.0f} s and more; look whether "
-                "the instrument is on and its cable sits"
+                f"the instrument {'measures and is near' if self.by_radio else _ON_THE_CABLE}"
             )
         if now.mono_ns - session.opened_ns <= self.limit_s * NS:
             return ""
+        if self.by_radio:
+            return "it is connected and sends nothing; look whether it measures, and its battery"
         return (
             "the port is open and nothing is heard; switch the instrument and its output on, and "
             "check the cable (null-modem or straight)"

@@ -95,7 +95,7 @@ class Supervisor:
         intake: Callable[[Plan], Intake],
     ) -> None:
         self.plan = plan
-        self.health = Health(plan.driver, plan.entry)
+        self.health = Health(plan.driver, plan.entry, by_radio=plan.is_awaited)
         self.wishes = Wishes()
         self.intake = intake(plan)
         self._new_intake = intake

@@ -185,3 +185,14 @@ def test_counters_go_on_over_a_lost_link_and_the_stream_begins_anew():
 @pytest.mark.parametrize("name", SPEAKERS)
 def test_what_is_heard_of_an_instrument_fits_its_driver_and_no_other(name):
     assert fitting(b"".join(spoken(name))[-2000:]) == [name]
+
+
+def test_what_is_reached_by_radio_is_not_told_to_look_at_its_cable():
+    watched = Watched("bci-5byte").wait(60.0)
+    assert "cable" in watched.seen[1]
+    watched.health.by_radio = True
+    assert "cable" not in watched.seen[1]
+    watched.hear(*spoken("bci-5byte")[:20]).wait(60.0)
+    assert "cable" not in watched.seen[1]
+    watched.health.by_radio = False
+    assert "cable" in watched.seen[1]
