@@ -57,7 +57,9 @@ def run(report: Report) -> None:
     with peers("waves_worker.py") as others:
         answers = _answers(others, twelve, LUDB_PEERS)
         report.say(f"LUDB lead II, {len(twelve)} recordings: ms, mean ± SD [share found, %]")
-        _points_table(report, pooled, _ours(twelve), _theirs(twelve, answers))
+        ours, theirs = _ours(twelve), _theirs(twelve, answers)
+        _points_table(report, pooled, ours, theirs)
+        _where_found(report, ours[OURS], theirs)
         report.say(
             f"QTDB, {len(two)} recordings: ms, mean of record means (mean of record SDs) "
             "[share found, %]"
@@ -125,6 +127,22 @@ def _points_table(
         for name, every in (*ours.items(), *theirs.items())
     ]
     report.table(("", *POINTS), lines)
+
+
+def _where_found(
+    report: Report, ours: Sequence[OfRecord], theirs: Mapping[str, Sequence[OfRecord]]
+) -> None:
+    """Say how far ours lies from those marks alone that a peer has found."""
+    rows = []
+    for name, every in theirs.items():
+        cells = []
+        for point in POINTS:
+            pairs = [(a[point], b[point]) for a, b in zip(ours, every, strict=True)]
+            away = np.concatenate([mine.each[mine.near & their.near] for mine, their in pairs])
+            cells.append(f"{away.mean():+.1f} ± {away.std():.1f}")
+        rows.append((f"where {name} finds it", *cells))
+    report.say("Ours, of those marks alone that a peer finds as well:")
+    report.table(("", *POINTS), rows)
 
 
 def _presence_table(report: Report, records: Sequence[Marked], answers: Answers) -> None:

@@ -39,10 +39,27 @@ class Marked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Errors:
-    """Errors of one kind of point in one recording, in ms, found minus marked, and those missed."""
+    """Errors of one kind of point in one recording, in ms, found minus marked, mark by mark.
 
-    ms: NDArray[np.float64]
-    missed: int
+    Beyond the tolerance the point is missed.
+    """
+
+    each: NDArray[np.float64]
+
+    @property
+    def near(self) -> NDArray[np.bool_]:
+        """Say which marks were found."""
+        return np.abs(self.each) <= 1000 * TOLERANCE_S
+
+    @property
+    def ms(self) -> NDArray[np.float64]:
+        """Return the errors of those found."""
+        return self.each[self.near]
+
+    @property
+    def missed(self) -> int:
+        """Count those missed."""
+        return int((~self.near).sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,5 +163,4 @@ def _errors(marked: NDArray[np.float64], found: Sequence[NDArray[np.float64]], f
             away = places[np.newaxis] - marked[:, np.newaxis]
             nearest = away[np.arange(marked.size), np.abs(away).argmin(axis=1)]
             best = np.where(np.abs(nearest) < np.abs(best), nearest, best)
-    near = np.abs(best) <= TOLERANCE_S * fs
-    return Errors(best[near] / fs * 1000, int((~near).sum()))
+    return Errors(best / fs * 1000)

@@ -23,6 +23,7 @@ NEIGHBOURS = 4
 ALIKE = 0.9  # correlation of two QRS complexes, and 0.7 for the ratio of their sizes
 ALIKE_SIZE = 0.7
 BLOCK = 512  # beats measured at a time
+AT_ONCE = 64  # and averaged
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,16 +222,20 @@ def _common(alike: Floats) -> NDArray[np.bool_]:
 
 def _shared(rows: Floats, alike: Floats) -> Floats:
     """Return each row as the mean of itself and its similar neighbours."""
-    total, count, share = rows.copy(), np.ones(rows.shape[:-1]), np.empty_like(rows)
-    for apart, marked in enumerate(alike, 1):
-        mark, part = marked[:, :-apart], share[:, apart:]
-        weight = mark[..., np.newaxis]
-        total[:, apart:] += np.multiply(weight, rows[:, :-apart], out=part)
-        total[:, :-apart] += np.multiply(weight, rows[:, apart:], out=part)
-        count[:, apart:] += mark
-        count[:, :-apart] += mark
-    total /= count[..., np.newaxis]
-    return total
+    beats, mean = rows.shape[1], np.empty_like(rows)
+    for begin in range(0, beats, AT_ONCE):
+        end = min(beats, begin + AT_ONCE)
+        first, last = max(0, begin - NEIGHBOURS), min(beats, end + NEIGHBOURS)
+        weights = np.zeros((len(rows), end - begin, last - first))
+        own = np.arange(begin, end)
+        weights[:, own - begin, own - first] = 1.0
+        for apart, marked in enumerate(alike, 1):
+            ahead, behind = own[own + apart < last], own[own - apart >= first]
+            weights[:, ahead - begin, ahead + apart - first] = marked[:, ahead]
+            weights[:, behind - begin, behind - apart - first] = marked[:, behind - apart]
+        weights /= weights.sum(axis=-1, keepdims=True)
+        np.matmul(weights, rows[:, first:last], out=mean[:, begin:end])
+    return mean
 
 
 def _whole(points: Places, gaps: NDArray[np.bool_]) -> NDArray[np.bool_]:
