@@ -92,7 +92,7 @@ _STARTS_S = MappingProxyType(
     {"ble-thermometer": 1.0, "ble-blood-pressure": 3.0, "ble-scale": 6.0, "ecg-folder": 17.2}
 )
 _OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {"nonin": {"format": 7}, "ecg-folder": {"clock_error_s": 0.2, "poll_s": 0.2}}
+    {"nonin": {"format": 7}, "ecg-folder": {"clock_error_s": 0.2, "poll_s": 0.1, "settle_s": 0.5}}
 )
 _SCALES = frozenset({Kind.WEIGHT, Kind.HEIGHT, Kind.BODY_COMPOSITION})
 
