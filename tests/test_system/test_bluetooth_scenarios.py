@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from drivers.contract import Write
+from drivers.entry import LinkKind
 from drivers.errors import LinkLost, LinkNotFound
 from drivers.model import Flag, Measurement, Metric, Skipped, Status
 from drivers.registry import REGISTRY
@@ -18,6 +19,9 @@ from drivers.transports.ble.bus import Bluez
 from drivers.transports.ble.ladder import Limits
 from drivers.transports.ble.pairing import Pairing as Operator
 from drivers.transports.ble.radio import Radio
+from drivers.transports.gatt_pipe import piped
+from drivers.virtual.bluetooth.manners import PLAIN
+from drivers.virtual.bluetooth.piped import PipedInstrument
 from drivers.virtual.bluetooth.scenarios import PRESSURES, SCENARIOS, SPECIALS
 from drivers.virtual.gatt.cuff import virtual_cuff
 from edge.clock import SystemClock
@@ -25,6 +29,9 @@ from edge.clock import SystemClock
 pytestmark = [pytest.mark.system, pytest.mark.timeout(90)]
 
 PATIENCE_S = 40.0
+BY_RADIO = sorted(name for name, each in REGISTRY.items() if LinkKind.BLE in each.links)
+SOON = {"taidoc": {"records": [{"at_s": 0.5, "value": [121, 92, 78, 69]}]}}
+NOT_ALLOWED = {Write.SET_CLOCK, Write.DELETE_RECORDS}
 METRIC = {
     "systolic": Metric.SYSTOLIC,
     "diastolic": Metric.DIASTOLIC,
@@ -54,11 +61,13 @@ class Hub:
                 enough.set()
 
         async def run(link):
+            factory = entry.factory() if entry.pipe else entry.gatt_factory()
             with suppress(LinkLost):
-                await entry.gatt_factory()(self.host, entry.options(options)).run(link, emit)
+                await factory(self.host, entry.options(options)).run(link, emit)
             enough.set()
 
         opened = self.radio.open(self.instrument.address, self.clock.now, frozenset(granted))
+        opened = piped(opened, entry.pipe) if entry.pipe else opened
         async with asyncio.timeout(PATIENCE_S), opened as link:
             running = asyncio.ensure_future(run(link))
             await enough.wait()
@@ -84,13 +93,12 @@ def value(measurement, metric):
 
 
 @pytest.fixture
-def playing(ward):
-    """A way to play a scenario: a hub that has enrolled its instrument."""
+def listening(ward):
+    """A way to have a hub that has enrolled one instrument."""
 
     @asynccontextmanager
-    async def play(name, passkey=None):
-        scenario = SCENARIOS[name]
-        instrument = await ward.add(scenario.plays(), scenario.manners)
+    async def listen(played, manners, driver, passkey=None):
+        instrument = await ward.add(played, manners)
         clock = SystemClock(assume_trusted=True)
 
         async def tell(_):
@@ -103,10 +111,21 @@ def playing(ward):
         radio.answer_pairing(lambda _: True, answer)
         running = asyncio.ensure_future(radio.run())
         try:
-            yield Hub(radio, instrument, scenario.driver, clock)
+            yield Hub(radio, instrument, driver, clock)
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+    return listen
+
+
+@pytest.fixture
+def playing(listening):
+    """A way to play a scenario."""
+
+    def play(name, passkey=None):
+        scenario = SCENARIOS[name]
+        return listening(scenario.plays(), scenario.manners, scenario.driver, passkey)
 
     return play
 
@@ -299,6 +318,16 @@ async def test_stored_records_and_a_stream_come_on_one_connection(playing):
     stored = [each for each in got if Flag.FROM_MEMORY in each.flags]
     assert len(stored) == 2
     assert len(got) >= 4
+
+
+@pytest.mark.parametrize("name", BY_RADIO)
+async def test_every_instrument_of_the_registry_that_has_a_radio_is_measured_by_it(listening, name):
+    entry = REGISTRY[name]
+    soon = SOON.get(name, {}) if entry.pipe else {"measure_at_s": (0,)}
+    virtual = entry.simulator()(1, **soon)
+    played = PipedInstrument(virtual, entry.pipe, name) if entry.pipe else virtual
+    async with listening(played, PLAIN, name) as hub:
+        assert measured(await hub.session(*entry.writes - NOT_ALLOWED, until=1))
 
 
 def test_every_scenario_is_played_here():
