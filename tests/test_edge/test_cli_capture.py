@@ -117,7 +117,7 @@ async def test_a_recording_that_is_killed_can_be_decoded_up_to_there(monitor, tm
     )
     await capturing.stderr.readline()
     wire = tmp_path / "case" / "wire.cap"
-    while wire.stat().st_size < 2000:  # noqa: ASYNC110 - another program writes it
+    while wire.stat().st_size < 9000:  # noqa: ASYNC110 - another program writes it
         await asyncio.sleep(0.01)
     capturing.kill()
     await capturing.communicate()
