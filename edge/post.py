@@ -119,5 +119,16 @@ class Post:
         if notice is not None:
             self.publisher.notice(notice)
 
+    def file_set_aside(self, instrument: str, reason: str) -> None:
+        """Tell whoever runs the hub of a cart's file that lies in its folder's quarantine."""
+        notice = EventNotice(
+            kind=EventKind.FILE_SET_ASIDE,
+            boot_id=self._chronicle.state.run or "",
+            at=utc(self._clock.now().wall_ns),
+            instrument=instrument,
+            detail=reason,
+        )
+        self.publisher.notice(notice)
+
     def _now(self) -> Moment:
         return Moment.of(self._clock.now(), self._clock.era)

@@ -9,7 +9,8 @@ the two is right, a person decides.
 import asyncio
 import hashlib
 import logging
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 from drivers.errors import FileRefused
 from drivers.model import EcgFile
@@ -31,6 +32,8 @@ _BROKEN = {
     Failure.MEMORY: "reading it took too much memory",
 }
 
+Listener: TypeAlias = Callable[[str, str], None]
+
 
 class EcgReader(Protocol):
     """Reads files: a process of its own in the hub, the same computation in place in a replay."""
@@ -41,7 +44,11 @@ class EcgReader(Protocol):
 
 
 class Receiving:
-    """Takes files of all carts of a room, one after the other."""
+    """Takes files of all carts of a room, one after the other.
+
+    `listeners` are told of each file that is refused: by which instrument it came, and why. A
+    reason says nothing of what the file holds.
+    """
 
     def __init__(
         self, store: Store, chronicle: Chronicle, analysis: EcgReader | None, clock: Clock
@@ -50,6 +57,7 @@ class Receiving:
         self._chronicle = chronicle
         self._analysis = analysis
         self._clock = clock
+        self.listeners: list[Listener] = []
         self._turn = asyncio.Lock()  # what is new is decided and recorded by one at a time
 
     async def receive(self, file: EcgFile, origins: Origins, serial: str | None) -> bool:
@@ -70,6 +78,8 @@ class Receiving:
             await self._take(file, origins, serial)
         except FileRefused as refused:
             log.warning("%s: a file is set aside: %s", origins.instrument, refused)
+            for listener in self.listeners:
+                listener(origins.instrument, str(refused))
             raise
         return True
 

@@ -46,6 +46,7 @@ class EventKind(StrEnum):
 
     REJECTED_READING = "rejected-reading"
     QUARANTINE = "quarantine"
+    FILE_SET_ASIDE = "file-set-aside"
     CLOCK_FAULT = "clock-fault"
     RESULT_REFUSED = "result-refused"
     RESULT_PARKED = "result-parked"

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 import paho.mqtt.client as paho
 import pytest
 
+from drivers.virtual.ecg_cart import leave
+from edge.contract.messages import decode_event
 from edge.demo.air import PlayedAir
 from edge.demo.bedside import Bedside
 from edge.demo.instruments import instruments
@@ -83,6 +85,21 @@ async def test_a_hub_announces_itself_its_instruments_and_what_they_say(
         end = await listener.until("status", lambda status: status["state"] == "offline")
     assert (end["reason"], end["boot_id"]) == ("shutdown", birth["boot_id"])
     assert quarantined["instrument"] == "monitor"
+
+
+async def test_a_cart_s_file_that_is_set_aside_is_told_with_the_reason_and_without_its_name(
+    tmp_path, mosquitto, listener
+):
+    (cart,) = (each for each in ROOM if each.is_cart)
+    with Bedside(tmp_path, 1, ROOM).plugged_in():
+        async with hub_running(tmp_path, mosquitto.port):
+            leave(b"no ECG of Ida", tmp_path / f"{cart.name}-files", "Example_Ida.scp")
+            told = await listener.until("event/file-set-aside", bool)
+    assert told["instrument"] == cart.name
+    assert "not an ECG file of a known format" in told["detail"]
+    (payload,) = listener.messages["event/file-set-aside"]
+    assert decode_event(payload).kind == "file-set-aside"
+    assert b"Ida" not in payload
 
 
 async def test_with_nobody_identified_nothing_is_sent_as_a_result(tmp_path, mosquitto, listener):
