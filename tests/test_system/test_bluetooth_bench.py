@@ -489,6 +489,30 @@ async def test_a_person_can_have_instruments_on_a_bus_of_their_own(monkeypatch):
     ]
 
 
+async def test_a_bus_ends_with_whoever_started_it(tmp_path):
+    code = (
+        "import os, signal, sys; from pathlib import Path; "
+        "from drivers.virtual.bluetooth.bus import PrivateBus; "
+        "PrivateBus(Path(sys.argv[1])).start(); print(flush=True); signal.pause()"
+    )
+    running = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code, str(tmp_path)), stdout=asyncio.subprocess.PIPE
+    )
+    await running.stdout.readline()
+    _, writer = await asyncio.open_unix_connection(str(tmp_path / "bus"))
+    writer.close()
+    running.kill()
+    await running.wait()
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            try:
+                _, writer = await asyncio.open_unix_connection(str(tmp_path / "bus"))
+            except OSError:
+                return
+            writer.close()
+            await asyncio.sleep(0.02)
+
+
 @pytest.mark.parametrize("name", sorted(name for name, each in REGISTRY.items() if each.pipe))
 async def test_an_instrument_of_bytes_notifies_what_it_says_on_a_cable(ward, name):
     entry = REGISTRY[name]

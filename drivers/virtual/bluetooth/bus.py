@@ -1,5 +1,6 @@
 """A private message bus: a dbus-daemon of our own, which may be killed and started again."""
 
+import ctypes
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ from typing import Self
 from drivers.errors import SettingsError
 
 ADDRESS_VARIABLE = "DBUS_SYSTEM_BUS_ADDRESS"
+_PR_SET_PDEATHSIG = 1
 _LONGEST_SOCKET = 107  # bytes of a path: sun_path of unix(7)
 
 # Everybody who can open the socket may do everything; the socket lies in the caller's folder.
@@ -62,7 +64,11 @@ class PrivateBus:
         with open(reading, "rb") as said, self._log.open("ab") as log:  # noqa: PTH123
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - the program that was found
-                    command, stdin=subprocess.DEVNULL, stdout=writing, stderr=log
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=writing,
+                    stderr=log,
+                    preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call
                 )
             finally:
                 os.close(writing)
@@ -98,3 +104,8 @@ class PrivateBus:
             self._process.send_signal(number)
             self._process.wait()
             self._process = None
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end the bus with whoever started it, however that ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
