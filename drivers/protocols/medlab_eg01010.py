@@ -38,6 +38,7 @@ LONG_RUN = 40
 MAX_PENDING = UNDECIDED
 
 _BLOCKS_IN_A_ROW = 3
+_BLOCK = re.compile(rb"[\xf8-\xfc][^\xf8-\xff]*")
 _TEXT = re.compile(rb"[\x20-\x7e]*")
 
 
@@ -199,6 +200,12 @@ def scrub(said: Said) -> bytes:
     return encode(Identity("x" * len(said.text)) if isinstance(said, Identity) else said)
 
 
+def broken(skipped: bytes) -> int:
+    """Return how many blocks of protocol 2 with a wrong check stand in bytes that were skipped."""
+    blocks = _BLOCK.findall(skipped)
+    return sum(len(raw) > 2 and len(raw) == _size(raw[0], raw[1]) for raw in blocks)
+
+
 def _reader(protocol: int) -> "_First | Scanner[Said]":
     return _First() if protocol == 1 else Scanner[Said](re.compile(rb"[\xf8-\xfd]"), _look)
 
@@ -213,13 +220,18 @@ def _look(buffer: bytes, at: int) -> Said | NeedMore | None:
         return _identity(buffer[at : at + MAX_IDENTITY])
     if len(buffer) < at + 2:
         return NEED_MORE
-    size = {WAVE: 2 + (buffer[at + 1] >> 4), BREATHS: 3, PULSE: 3, STATUS: 6}.get(mark, 0)
+    size = _size(mark, buffer[at + 1])
     raw = buffer[at : at + size]
     if not size or any(byte >= WAVE for byte in raw[1:]) or size - 2 > MOST_SAMPLES:
         return None
     if len(raw) < size:
         return NEED_MORE
     return _block(mark, raw)
+
+
+def _size(mark: int, second: int) -> int:
+    """Return how long a block of protocol 2 is, 0 where it is none."""
+    return {WAVE: 2 + (second >> 4), BREATHS: 3, PULSE: 3, STATUS: 6}.get(mark, 0)
 
 
 def _block(mark: int, raw: bytes) -> Said | None:

@@ -64,6 +64,7 @@ _RESULT = re.compile(
     r"R(?P<pulse>[-\d]{3});T(?P<time>[-\d]{4}| {4});;",
     re.ASCII,
 )
+_RESULT_LONG = re.compile(rb"\x02[^\x02\x03]{39}\x03", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,11 @@ def command(number: int) -> bytes:
 def scrub(said: Said) -> bytes:
     """Return the bytes as they are: they identify nobody."""
     return encode(said)
+
+
+def broken(skipped: bytes) -> int:
+    """Return how many results with a wrong check, or a damaged text, stand in skipped bytes."""
+    return len(_RESULT_LONG.findall(skipped))
 
 
 def _check(text: bytes) -> bytes:

@@ -74,6 +74,19 @@ def scrub(answer: Answer) -> bytes:
     return encode(Answer(answer.result, bytes(len(answer.data)), answer.block))
 
 
+def broken(skipped: bytes) -> int:
+    """Return how many answers with a wrong sum stand in bytes that were skipped."""
+    count = at = 0
+    while (at := skipped.find(FROM_OXIMETER, at)) >= 0:
+        head = skipped[at : at + _HEAD]
+        end = at + _HEAD + int.from_bytes(head[5:7], "little") + 1
+        is_head = len(head) == _HEAD and head[1] ^ head[2] == 0xFF
+        is_broken = is_head and end <= len(skipped)
+        count += is_broken
+        at = end if is_broken else at + 1
+    return count
+
+
 def _frame(start: int, code: int, data: bytes, block: int = 0) -> bytes:
     if len(data) > MAX_DATA:
         raise ValueError(f"{len(data)} bytes of data: at most {MAX_DATA}")

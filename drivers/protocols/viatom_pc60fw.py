@@ -66,6 +66,17 @@ def scrub(packet: Packet) -> bytes:
     return encode(Packet(packet.token, packet.kind, bytes(len(packet.content))))
 
 
+def broken(skipped: bytes) -> int:
+    """Return how many packets with a wrong sum stand in bytes that were skipped."""
+    count = at = 0
+    while (at := skipped.find(_START, at)) >= 0:
+        size = skipped[at + _HEAD - 1] if at + _HEAD <= len(skipped) else 0
+        is_broken = size >= _SHORTEST and at + _HEAD + size <= len(skipped)
+        count += is_broken
+        at += _HEAD + size if is_broken else 1
+    return count
+
+
 def _look(buffer: bytes, at: int) -> Packet | NeedMore | None:
     head = buffer[at : at + _HEAD]
     if not _START.startswith(head[:2]):

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.contract import SerialLine
+from drivers.protocols import masimo_mightysat, viatom_o2, viatom_pc60fw
 from drivers.registry import REGISTRY, LinkKind
 from drivers.tally import RECENT_BYTES, Tally
 
@@ -70,6 +71,27 @@ def test_a_wrong_check_byte_is_counted_once(name):
     again = Tally.of(REGISTRY[name])
     again.hear(damaged + frame.raw)
     assert (again.broken, again.frames) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "wire"),
+    [
+        ("stx-nibp", b"\x02S0;A0;C03;M00;P120080090;R080;T0005;;36\x03\r"),
+        ("medlab-eg01010", bytes.fromhex("FA 42 48")),
+        ("medlab-eg01010", bytes.fromhex("FC 4A 47 02 04 01")),
+        ("viatom-o2", viatom_o2.encode(viatom_o2.Answer(0, bytes(range(12))))),
+        ("viatom-pc60fw", viatom_pc60fw.encode(viatom_pc60fw.Packet(0x0F, 1, b"\x61\x48\x00\x0c"))),
+        ("masimo-mightysat", masimo_mightysat.encode(masimo_mightysat.Frame(5, bytes(15)))),
+    ],
+)
+def test_a_damaged_frame_between_two_good_ones_is_counted_once(name, wire):
+    tally = Tally.of(REGISTRY[name])
+    middle = -4 if name == "stx-nibp" else -1  # behind the check stands the end
+    damaged = bytearray(wire)
+    damaged[middle] ^= 0x01
+    for data in (wire, bytes(damaged), wire):
+        tally.hear(data)
+    assert (tally.frames, tally.broken) == (2, 1)
 
 
 def test_a_packet_that_did_not_come_is_a_gap_in_the_timer_of_the_oximeter():
