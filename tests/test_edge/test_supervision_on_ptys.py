@@ -165,25 +165,67 @@ async def test_a_lock_on_the_port_is_a_refusal_that_names_the_holder(bench):
         speaking.cancel()
 
 
-async def test_a_serial_server_that_hangs_up_is_reached_again(tmp_path):
-    connections = []
+def told(code, *value):
+    return bytes((0xFF, 0xFA, 0x2C, code, *value, 0xFF, 0xF0))
 
-    async def serve(_reader, writer):
-        connections.append(writer)
+
+# What an RFC 2217 server says once it has set 9600 8N1.
+AGREED = b"\xff\xfd\x2c" + told(0x65, 0, 0, 0x25, 0x80) + told(0x66, 8) + told(0x67, 1)
+AGREED += told(0x68, 1)
+
+
+class SerialServer:
+    """A serial server with an oximeter behind it, which can be switched off and on again."""
+
+    def __init__(self, scheme):
+        self.scheme, self.port = scheme, 0
+        self.writers = []
+
+    async def switch_on(self):
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self.server.sockets[0].getsockname()[1]
+        return f"{self.scheme}://127.0.0.1:{self.port}"
+
+    async def switch_off(self):
+        self.server.close()
+        self.hang_up()
+
+    def hang_up(self):
+        self.writers[-1].transport.abort()
+
+    async def _serve(self, _reader, writer):
+        self.writers.append(writer)
+        if self.scheme == "rfc2217":
+            writer.write(AGREED)
         while not writer.is_closing():
             writer.write(b"SPO2=097 HR=072\r\n")
             with suppress(ConnectionError):
                 await writer.drain()
             await asyncio.sleep(0.001)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    address = f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with running(tmp_path, address) as bench:
+
+@pytest.mark.parametrize("scheme", ["socket", "rfc2217"])
+async def test_a_serial_server_that_hangs_up_is_reached_again(tmp_path, scheme):
+    server = SerialServer(scheme)
+    async with running(tmp_path, await server.switch_on()) as bench:
         await bench.until(LinkState.STREAMING)
-        connections[0].close()
+        server.hang_up()
         await eventually(lambda: bench.counts["sessions"] == 2)
         await bench.until(LinkState.STREAMING)
-    server.close()
-    for writer in connections:
-        writer.close()
-    assert len(connections) == 2
+    await server.switch_off()
+    assert len(server.writers) == 2
+
+
+@pytest.mark.parametrize("scheme", ["socket", "rfc2217"])
+async def test_a_serial_server_that_goes_away_is_said_to_be_off_until_it_comes_back(
+    tmp_path, scheme
+):
+    server = SerialServer(scheme)
+    async with running(tmp_path, await server.switch_on()) as bench:
+        await bench.until(LinkState.STREAMING)
+        await server.switch_off()
+        await bench.until(LinkState.ABSENT, "is the serial server on")
+        await server.switch_on()
+        await bench.until(LinkState.STREAMING)
+        assert bench.counts["sessions"] == 2
+    await server.switch_off()
