@@ -40,6 +40,7 @@ from edge.desk import Desk, NoAnswer
 from edge.events import Confirm, Policy
 from edge.observation import Space
 from edge.plaintext import check_network
+from edge.plan import AnyLink, Plan
 from edge.post import Post
 from edge.publish.mqtt import Endpoint
 from edge.publish.outgoing import Sender
@@ -48,7 +49,6 @@ from edge.scanner import BarcodeReader, Rules, Use
 from edge.service import Service
 from edge.station import Station, Ways
 from edge.store import Store
-from edge.supervisor import AnyLink, Plan
 from edge.view import RoomView, WayView
 
 if TYPE_CHECKING:

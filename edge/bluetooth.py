@@ -23,8 +23,8 @@ from edge.clock import NS, Clock
 from edge.desk import Refused
 from edge.events import RadioActed
 from edge.observation import Moment
+from edge.plan import Plan
 from edge.store import StoreError
-from edge.supervisor import Plan
 from edge.view import AskView, RadioView
 
 log = logging.getLogger(__name__)

@@ -39,10 +39,10 @@ from edge.events import (
 )
 from edge.inline_analysis import InlineAnalysis
 from edge.observation import Method, Space, Subject
+from edge.plan import Plan
 from edge.room import Item, RoomState, fold
 from edge.station import Station, Ways
 from edge.store import Store
-from edge.supervisor import Plan
 
 NAMES = uuid.UUID("5d3f8f2e-6a0b-5e7c-9c1d-7e1b8a4f2c60")  # of cases, under which all ids derive
 HUB = Hub(site="replay", name="replay", software="vitals-edge replay", space=Space.REPLAY)

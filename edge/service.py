@@ -20,9 +20,10 @@ from edge.desk import Desk
 from edge.events import CloseReason
 from edge.health import LinkState
 from edge.observation import Moment, Origin
+from edge.plan import Plan
 from edge.publish.publisher import Publisher
 from edge.station import Station
-from edge.supervisor import Plan, Supervisor
+from edge.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 

@@ -33,13 +33,14 @@ from edge.fhir.bundle import encode
 from edge.intake import Intake, Surroundings
 from edge.live import Live
 from edge.observation import Moment, Subject, content_sha256
+from edge.plan import Plan
 from edge.receiving import EcgReader, Receiving
 from edge.room import Withdrawal
 from edge.store import Store, StoreFull
 from edge.store.outbox import Enqueue, OutboxRow, RowState
 from edge.strips import Strips
 from edge.study import Content
-from edge.supervisor import Plan, Supervisor
+from edge.supervisor import Supervisor
 from edge.view import InstrumentView, RoomView, view_of
 
 log = logging.getLogger(__name__)

@@ -9,18 +9,11 @@ import logging
 import zlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, cast
+from contextlib import suppress
+from dataclasses import replace
+from typing import cast
 
-from drivers.contract import (
-    ByteLink,
-    Emit,
-    FileLink,
-    GattLink,
-    Wish,
-    Write,
-)
+from drivers.contract import ByteLink, Emit, FileLink, GattLink, Wish, Write
 from drivers.errors import (
     DeviceMismatch,
     LinkError,
@@ -29,8 +22,8 @@ from drivers.errors import (
     LinkRefused,
     SettingsError,
 )
-from drivers.model import Chunk, Flag, Instant, InstrumentId, Item, Kind, Measurement
-from drivers.registry import Entry, Memory, Remembers
+from drivers.model import Chunk, Flag, InstrumentId, Item, Kind, Measurement
+from drivers.registry import Memory, Remembers
 from drivers.transports.memory import KeptLink
 from drivers.transports.memory_gatt import KeptGattLink
 from drivers.transports.wishes import Wishes
@@ -40,45 +33,17 @@ from edge.clock import NS, Clock
 from edge.events import Event, LinkClosed, LinkOpened
 from edge.health import Health, LinkState
 from edge.heard import Heard, HeardFiles, HeardGatt
+from edge.hosting import RecoveringHost, SessionHost
 from edge.intake import Intake
 from edge.observation import Moment
+from edge.plan import AnyLink, Plan
 from edge.store import Store, StoreError
 
 log = logging.getLogger(__name__)
 
-AnyLink: TypeAlias = ByteLink | GattLink | FileLink
-
 IDENTIFIED_S = 15.0  # longer than any driver's questions take, repeated ones too
 UNTIMED_MAX = 256  # more than any instrument stores without a time
 WRONG_INSTRUMENT_S = 60.0  # somebody must act; look again now and then
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One instrument of the settings, checked: how to reach it and what it may be told.
-
-    `address` is that of an enrolled Bluetooth instrument, by which it is known if nothing else.
-    """
-
-    name: str
-    driver: str
-    entry: Entry
-    options: Any
-    open: Callable[[Callable[[], Instant]], AbstractAsyncContextManager[AnyLink]]
-    granted: frozenset[Write] = frozenset()
-    serial: str | None = None
-    address: str | None = None
-
-    @property
-    def identity(self) -> InstrumentId:
-        """Who it is before it has said so."""
-        return InstrumentId(self.driver)
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether it calls when it has something to say, as over Bluetooth LE."""
-        return self.entry.is_gatt or self.address is not None
-
 
 Record = Callable[[Event], Awaitable[None]]
 
@@ -160,7 +125,7 @@ class Supervisor:
             self.health.opened(self.clock.now(), getattr(link, "errors", dict))
             log.info("%s: open", self.plan.name)
             try:
-                await self._drive(_Host(self), self._listened(link), self._emit)
+                await self._drive(SessionHost(self), self._listened(link), self._emit)
             finally:
                 self.intake.room.live.lost(self.plan.name)
                 await asyncio.shield(self._closed())
@@ -197,7 +162,7 @@ class Supervisor:
                 self._ascribe(intake, [known.get(number) for number in item.kept])
             await self._take(item)
 
-        host = _RecoveringHost(self, {id(chunk): number for number, chunk in chunks})
+        host = RecoveringHost(self, {id(chunk): number for number, chunk in chunks})
         with suppress(LinkLost):
             kept = KeptGattLink if self.plan.entry.is_gatt else KeptLink
             await self._drive(host, kept(chunk for _, chunk in chunks), emit)
@@ -214,7 +179,7 @@ class Supervisor:
         memory = self.plan.entry.memory
         intake.memory = memory if is_proven else _unproven(memory)
 
-    async def _drive(self, host: "_Host", link: AnyLink, emit: Emit) -> None:
+    async def _drive(self, host: SessionHost, link: AnyLink, emit: Emit) -> None:
         entry, options = self.plan.entry, self.plan.options
         if entry.leaves_files:
             await entry.file_factory()(host, options).run(cast("FileLink", link), emit)
@@ -296,57 +261,6 @@ class Supervisor:
         if state is not self.health.state:
             log.info("%s: %s %s", self.plan.name, state, reason)
         self.health.become(state, reason)
-
-
-class _Host:
-    """What `drivers.contract.Host` promises, for one session."""
-
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
-        self._name = supervisor.plan.name
-
-    def now(self) -> Instant:
-        return self._supervisor.clock.now()
-
-    async def sleep(self, seconds: float) -> None:
-        await self._supervisor.clock.sleep(seconds)
-
-    async def keep(self, chunk: Chunk) -> int:
-        who = self._supervisor.intake.identity
-        return await self._supervisor.store.keep(self._name, chunk, who if who.serial else None)
-
-    async def settle(self, kept: int) -> None:
-        await self._supervisor.store.settle(kept)
-
-    def identify(self, who: InstrumentId) -> None:
-        self._supervisor.identified(who)
-
-    def count(self, name: str, by: int = 1) -> None:
-        self._supervisor.health.counts[name] += by
-
-    def may(self, purpose: Write) -> bool:
-        return purpose in self._supervisor.plan.granted
-
-    async def wish(self, *open_to: Wish) -> Wish:
-        return await self._supervisor.wishes.wait(*open_to)
-
-
-class _RecoveringHost(_Host):
-    """The same for kept bytes: they are durable already, under their numbers."""
-
-    def __init__(self, supervisor: Supervisor, numbers: Mapping[int, int]) -> None:
-        super().__init__(supervisor)
-        self._numbers = numbers
-
-    async def keep(self, chunk: Chunk) -> int:
-        return self._numbers[id(chunk)]
-
-    async def wish(self, *open_to: Wish) -> Wish:
-        return await Wishes().wait(*open_to)  # nobody can reach it
-
-    def may(self, purpose: Write) -> bool:
-        del purpose
-        return False  # the instrument that sent these bytes is not listening
 
 
 def _unproven(memory: Mapping[Kind, Remembers]) -> Mapping[Kind, Remembers]:

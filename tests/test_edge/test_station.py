@@ -43,12 +43,12 @@ from edge.events import (
 )
 from edge.health import LinkState
 from edge.observation import Method, Origin, Space, Subject
+from edge.plan import Plan
 from edge.room import ItemState
 from edge.room.measuring import NOBODY
 from edge.station import Station, Ways
 from edge.store import Store, StoreFull
 from edge.store.outbox import Move, RowState
-from edge.supervisor import Plan
 
 START_NS = 1_767_600_000 * 10**9
 ERA = "this boot"

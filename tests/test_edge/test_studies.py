@@ -40,6 +40,7 @@ from edge.fhir.read_ecg import file_of, waveform_of
 from edge.inline_analysis import InlineAnalysis
 from edge.journal import SEGMENT_ENTRIES
 from edge.observation import Compared, Method, Origin, Space, Subject
+from edge.plan import Plan
 from edge.receiving import AGAIN_S
 from edge.record.register import Register
 from edge.record.validate import check
@@ -49,7 +50,6 @@ from edge.station import Station, Ways
 from edge.store import Store
 from edge.store.outbox import Move, RowState
 from edge.study import compared
-from edge.supervisor import Plan
 
 START_NS = 1_767_600_000 * 10**9
 NUMBER = "0017-4"

@@ -21,9 +21,9 @@ from edge.chronicle import Chronicle
 from edge.events import LinkClosed, LinkOpened, Policy
 from edge.health import LinkState
 from edge.observation import Space
+from edge.plan import Plan
 from edge.station import Station, Ways
 from edge.store import Store
-from edge.supervisor import Plan
 
 DRIVER = "nonin-ascii"
 ENTRY = REGISTRY[DRIVER]
