@@ -22,7 +22,7 @@ from edge.observation import (
     Subject,
     Timing,
 )
-from edge.room.state import Item, RoomState, Withdrawal
+from edge.room.state import Item, ItemState, RoomState, Withdrawal
 
 
 class Hub(Struct, frozen=True):
@@ -35,6 +35,10 @@ class Hub(Struct, frozen=True):
 
 
 Due: TypeAlias = Item | Withdrawal
+Needs: TypeAlias = tuple[str, str | None]
+"""The side-table key of a patient, and the study that a result is a part of."""
+
+ERASED = "what it needs was erased with its patient: it can never be sent; discard it"
 
 
 def due(state: RoomState, now: Moment) -> tuple[Due, ...]:
@@ -59,6 +63,16 @@ def subject_key(state: RoomState, what: Due) -> str | None:
     """Return the side-table key of the patient a result is for."""
     association = _association(state, what)
     return association.subject if association else None
+
+
+def needs(state: RoomState) -> dict[int, Needs]:
+    """Return what the store must still hold of each value that is not in the outbox yet."""
+    return {
+        item.sequence: (association.subject, study_of(item))
+        for item in state.items.values()
+        if item.state in {ItemState.OFFERED, ItemState.ACCEPTED}
+        and (association := _association(state, item))
+    }
 
 
 def study_of(what: Due) -> str | None:

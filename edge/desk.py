@@ -15,6 +15,7 @@ from typing import TypedDict
 from msgspec import Struct
 
 from drivers.model import Instant, Kind, Unit
+from edge.acceptance import ERASED, needs
 from edge.chronicle import Chronicle
 from edge.clock import Clock, utc
 from edge.contract.commands import why_refused
@@ -54,6 +55,8 @@ from edge.study import Content, compared
 Ask = Callable[[Request], Awaitable[Reply]]
 WhoIs = Callable[[str], Awaitable[Subject | None]]
 WhatIsIn = Callable[[str], Awaitable[Content | None]]
+
+_UNSENT = (ItemState.OFFERED, ItemState.ACCEPTED)
 
 
 class Refused(Exception):  # noqa: N818 - what a person is told, not a fault
@@ -298,14 +301,22 @@ class Desk:
     async def confirm(self, items: tuple[int, ...]) -> None:
         """Let offered values go out; with one part of an ECG study all that are offered."""
         person = self._person()
+        for item in items:
+            if await self._is_erased(self._item(item, ItemState.OFFERED)):
+                raise Refused(f"value {item}: {ERASED}")
         found = [self._item(item, ItemState.OFFERED) for item in items]
         whole = {each.sequence for item in found for each in self._whole(item, ItemState.OFFERED)}
         at, order = self._now(), (*items, *sorted(whole - set(items)))
         await self._chronicle.record(*(Confirmed(at=at, item=i, person=person) for i in order))
 
     async def discard(self, item: int, reason: str) -> None:
-        """Say that a value is none; what was sent is withdrawn, of an ECG study every part."""
-        person, at, whole = self._person(), self._now(), self._whole(self._item(item))
+        """Say that a value is none; what was sent is withdrawn, of an ECG study every part.
+
+        Where it can never be sent, what was sent of the study stays: nothing is wrong with it.
+        """
+        person, at = self._person(), self._now()
+        states = _UNSENT if await self._is_erased(self._item(item)) else ()
+        whole = self._whole(self._item(item), *states)
         await self._chronicle.record(
             *(Discarded(at=at, item=i.sequence, person=person, reason=reason) for i in whole),
             outbox=_given_up(whole),
@@ -367,6 +378,18 @@ class Desk:
             return False
         verdict = compared(content.said, await self._who_is(association.subject))
         return verdict is Compared.OTHER
+
+    async def _is_erased(self, item: Item) -> bool:
+        """Tell whether a value that is not sent yet cannot be any more."""
+        needed = needs(self._chronicle.state).get(item.sequence)
+        if needed is None:
+            return False
+        subject, study = needed
+        if await self._who_is(subject) is None:
+            return True
+        return (
+            study is not None and self._content is not None and await self._content(study) is None
+        )
 
     async def _what_is_in(self, study: str) -> Content | None:
         return await self._content(study) if self._content else None

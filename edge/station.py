@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from drivers.contract import Wish
 from drivers.model import Instant, Kind
-from edge.acceptance import Due, Hub, due, result_of, study_of, subject_key
+from edge.acceptance import Due, Hub, due, needs, result_of, study_of, subject_key
 from edge.chronicle import Chronicle
 from edge.clock import NS, Clock
 from edge.deriving import Deriving, EcgAnalysis
@@ -184,9 +184,12 @@ class Station:
         state = self.chronicle.state
         key = state.association.subject if state.association else None
         subject = await self.store.subject(key) if key else None
+        needed = needs(state)
+        lacking = await self.store.lacks(set(needed.values()))
+        erased = frozenset(item for item, need in needed.items() if need in lacking)
         now = self.clock.now()
         instruments = tuple(_instrument(name, each, now) for name, each in self.supervisors.items())
-        return replace(view_of(state, subject, self.live, now), instruments=instruments)
+        return replace(view_of(state, subject, self.live, now, erased), instruments=instruments)
 
     def take_now(self, instrument: str, kind: Kind) -> bool:
         """Take an instrument's current value of a stream; False if it streams no such thing."""

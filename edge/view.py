@@ -5,13 +5,16 @@ described, never shown with a person. Nothing here decides anything.
 """
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from drivers.model import Instant, Reading
-from edge.acceptance import timing_of
+from edge.acceptance import ERASED, timing_of
 from edge.clock import NS, utc
 from edge.live import Current, Live
 from edge.observation import Subject
 from edge.room import Item, ItemState, RoomState
+
+ERASED_STATE = "erased"
 
 
 class ReadingView(Struct, frozen=True):
@@ -24,7 +27,10 @@ class ReadingView(Struct, frozen=True):
 
 
 class ValueView(Struct, frozen=True):
-    """One measurement of the room: what, from what, when, how sure, and how far it got."""
+    """One measurement of the room: what, from what, when, how sure, and how far it got.
+
+    `state` is the room's, or `erased`: it is nobody's any more, and there is only to discard it.
+    """
 
     item: int
     kind: str
@@ -124,8 +130,17 @@ class RoomView(Struct, frozen=True):
     scanner: ScannerView | None = None
 
 
-def view_of(state: RoomState, subject: Subject | None, live: Live, now: Instant) -> RoomView:
-    """Return the room as it is now; `subject` is the patient of the open association."""
+def view_of(
+    state: RoomState,
+    subject: Subject | None,
+    live: Live,
+    now: Instant,
+    erased: frozenset[int] = frozenset(),
+) -> RoomView:
+    """Return the room as it is now; `subject` is the patient of the open association.
+
+    `erased` are the values that cannot be sent any more, because what they need was erased.
+    """
     association = state.association
     items = sorted(state.items.values(), key=lambda item: item.sequence)
     present = [item for item in items if association and item.association == association.id]
@@ -133,7 +148,10 @@ def view_of(state: RoomState, subject: Subject | None, live: Live, now: Instant)
         patient=subject.display if subject and association else None,
         verified=association.verified if association else False,
         since=_time(association.opened.wall_ns) if association else None,
-        values=tuple(_value(state, item) for item in _with_shown(items, present)),
+        values=tuple(
+            _never_sent(_value(state, item)) if item.sequence in erased else _value(state, item)
+            for item in _with_shown(items, present, erased)
+        ),
         held=_count(items, ItemState.HELD),
         quarantined=_count(items, ItemState.QUARANTINED),
         refused=_count(items, ItemState.REFUSED),
@@ -143,11 +161,15 @@ def view_of(state: RoomState, subject: Subject | None, live: Live, now: Instant)
     )
 
 
-def _with_shown(items: list[Item], present: list[Item]) -> list[Item]:
-    """Add what belongs to nobody but is to be seen: held, quarantined, without a value."""
+def _with_shown(items: list[Item], present: list[Item], erased: frozenset[int]) -> list[Item]:
+    """Add what belongs to nobody but is to be seen: held, quarantined, without a value, erased."""
     loose = {ItemState.HELD, ItemState.QUARANTINED, ItemState.SHOWN}
-    chosen = {item.sequence for item in present}
+    chosen = {item.sequence for item in present} | erased
     return [item for item in items if item.sequence in chosen or item.state in loose]
+
+
+def _never_sent(value: ValueView) -> ValueView:
+    return replace(value, state=ERASED_STATE, reason=ERASED)
 
 
 def _value(state: RoomState, item: Item) -> ValueView:

@@ -168,6 +168,23 @@ class Store:
         await self._ask(lambda book: _pragma(book, "wal_checkpoint(TRUNCATE)"))
         return emptied
 
+    async def lacks(
+        self, needed: Collection[tuple[str, str | None]]
+    ) -> frozenset[tuple[str, str | None]]:
+        """Return those pairs of a patient's key and a study of which one was erased or purged."""
+        if not needed:
+            return frozenset()
+
+        def missing(book: Book) -> frozenset[tuple[str, str | None]]:
+            return frozenset(
+                (key, study)
+                for key, study in needed
+                if shelf.subject_of(book, key) is None
+                or (study is not None and not studies.is_there(book, study))
+            )
+
+        return await self._ask(missing)
+
     async def keep_waveform(self, item: int, waveform: Waveform) -> None:
         """Store signals around the journaled measurement `item`; they are purged with it.
 

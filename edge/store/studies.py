@@ -68,6 +68,14 @@ def content_of(book: Book, study: str) -> Content | None:
     return Content(said, samples, row[2])
 
 
+def is_there(book: Book, study: str) -> bool:
+    """Tell whether what a study holds is still here."""
+    row = book.connection.execute(
+        "SELECT length(said) FROM studies WHERE study = ?", (study,)
+    ).fetchone()
+    return row is not None and row[0] > 0
+
+
 def belongs_to(book: Book, study: str, subject: str) -> None:
     """Note whose a study is, so that it can be emptied with that patient."""
     book.connection.execute("UPDATE studies SET subject = ? WHERE study = ?", (subject, study))

@@ -18,7 +18,7 @@ from drivers.registry import REGISTRY
 from drivers.transports.memory_folder import MemoryFolder
 from drivers.transports.recorded_time import RecordedTime
 from drivers.virtual.ecg_cart import VirtualEcgCart
-from edge.acceptance import Hub
+from edge.acceptance import ERASED, Hub
 from edge.analysis import AnalysisFailed, Failure
 from edge.chronicle import Chronicle
 from edge.clock import utc
@@ -29,6 +29,7 @@ from edge.events import (
     AssociationOpened,
     CloseReason,
     Confirm,
+    Confirmed,
     Discarded,
     Measured,
     Outcome,
@@ -514,10 +515,44 @@ def test_an_erased_patients_study_is_emptied(tmp_path):
         rows = await room.store.rows(10)
         assert (await room.store.study(study)).original == recorded()
         await room.store.append([], outbox=[Move(r.result_id, RowState.FILED) for r in rows])
+        whole = {("key of visit-1", study), ("key of visit-1", None)}
+        assert await room.store.lacks(whole) == set()
+        await room.visit(SVEN, "visit-2")
         await room.store.erase("key of visit-1")
         assert await room.store.study(study) is None
+        others = {("key of visit-2", None), ("key of visit-2", study)}
+        assert await room.store.lacks(whole | others) == whole | {("key of visit-2", study)}
 
     in_a_room(tmp_path, story)
+
+
+def test_parts_of_an_erased_patients_study_that_were_never_sent_are_said_to_be_so_and_discarded(
+    tmp_path,
+):
+    async def story(room):
+        await room.visit()
+        await room.drop(recorded())
+        parts = [item.sequence for item in room.items]
+        sent, never = parts[:1], parts[1:]
+        person = {"at": room.station.moment(), "person": PERSON}
+        await room.station.chronicle.record(*(Confirmed(item=i, **person) for i in sent))
+        await room.time.sleep(5)
+        (row,) = await room.store.rows(10)
+        await room.store.append([], outbox=[Move(row.result_id, RowState.FILED)])
+        await room.leave()
+        assert [v for v in (await room.station.view()).values if v.item in never] == []
+        await room.store.erase("key of visit-1")
+        await room.visit(SVEN, "visit-2")
+        seen = {v.item: (v.state, v.reason) for v in (await room.station.view()).values}
+        assert seen == dict.fromkeys(never, ("erased", ERASED))
+        with pytest.raises(Refused, match="it can never be sent"):
+            await room.desk().confirm((never[0],))
+        await room.desk().discard(never[0], "its patient was erased")
+        assert (await room.station.view()).values == ()
+        states = [item.state for item in room.items]
+        assert states == [ItemState.QUEUED] + [ItemState.DISCARDED] * 3
+
+    in_a_room(tmp_path, story, confirm=Confirm.CONFIRM)
 
 
 def test_a_study_goes_with_its_entries_and_then_is_new_again(tmp_path):
