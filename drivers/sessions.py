@@ -108,12 +108,18 @@ class Dialogue(Generic[F]):
         """
         wish = asyncio.ensure_future(self._host.wish(*open_to))
         alarm = asyncio.ensure_future(self._host.sleep(for_s))
+        found = None
         try:
             while not wish.done():
-                if (found := await self._next(until)) is not None:
-                    return found
-                if not await self._more(alarm, wish) and not wish.done():
-                    return None
+                found = await self._next(until)
+                if found is not None or not await self._more(alarm, wish):
+                    break
+            wish.cancel()
+            await asyncio.wait({wish})
+            if wish.cancelled():
+                return found
+            if found is not None:  # somebody was told that the wish is taken: it comes first
+                self._heard.appendleft(found)
             return wish.result()
         finally:
             wish.cancel()  # before anything waits: nothing can be wanted of nobody in between

@@ -19,10 +19,16 @@ class Wishes:
         return frozenset() if waiting is None or waiting.done() else self._open_to
 
     async def wait(self, *open_to: Wish) -> Wish:
-        """Return what is wanted, once it is one of these."""
+        """Return what is wanted, once it is one of these; cancelled only before it was told."""
         self._open_to = frozenset(open_to)
-        self._waiting = asyncio.get_running_loop().create_future()
-        return await self._waiting
+        waiting: asyncio.Future[Wish] = asyncio.get_running_loop().create_future()
+        self._waiting = waiting
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            if waiting.cancelled():
+                raise
+            return waiting.result()  # whoever told it was told that it is taken
 
     def tell(self, wish: Wish) -> bool:
         """Hand a wish over; tell whether somebody took it."""

@@ -35,3 +35,12 @@ async def test_one_who_waits_no_more_takes_nothing_from_that_moment_on():
     await settle()
     waiting.cancel()
     assert (wishes.open_to, wishes.tell(Wish.MEASURE)) == (frozenset(), False)
+
+
+async def test_a_wish_that_was_taken_is_not_lost_to_a_cancellation_in_the_same_moment():
+    wishes = Wishes()
+    waiting = asyncio.ensure_future(wishes.wait(Wish.STOP))
+    await settle()
+    assert wishes.tell(Wish.STOP)
+    waiting.cancel()
+    assert await waiting is Wish.STOP
