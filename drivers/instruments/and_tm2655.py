@@ -81,6 +81,8 @@ _OTHER_FORMAT = (
 
 
 _NO_RESULT = "was started from here and gives no result"
+_NOT_BEGUN = "does not begin to measure: is an arm in it?"
+_ENDED = "the measurement was ended from here"
 _NOT_ENDED = "was told to stop and does not answer: use its own button"
 
 
@@ -111,8 +113,11 @@ class AndTm2655:
             while True:
                 if not self._waiting:
                     await self._turn(talk, emit)
-                while self._waiting:
-                    await self._take(*self._waiting.popleft(), talk, emit)
+                await self._take_all(talk, emit)
+
+    async def _take_all(self, talk: Dialogue[Said], emit: Emit) -> None:
+        while self._waiting:
+            await self._take(*self._waiting.popleft(), talk, emit)
 
     async def _turn(self, talk: Dialogue[Said], emit: Emit) -> None:
         """Wait for a message, or for what a person wants."""
@@ -123,7 +128,9 @@ class AndTm2655:
             *(open_to if self._host.may(Write.START_MEASUREMENT) else ()),
         )
         if isinstance(heard, Wish):
-            text = await self._order(heard, talk)
+            began, text = await self._order(heard, talk)
+            await self._take_all(talk, emit)  # it came before the answer: not of what now begins
+            self._began = began
         else:
             text = _NO_RESULT if heard is None and self._began else ""
             self._began = None if heard is None else self._began
@@ -132,16 +139,15 @@ class AndTm2655:
         if text:
             await emit(Notice(NoticeKind.STATE, text, self._host.now()))
 
-    async def _order(self, wish: Wish, talk: Dialogue[Said]) -> str:
-        """Start or stop, and return what there is to say about it."""
+    async def _order(self, wish: Wish, talk: Dialogue[Said]) -> tuple[Instant | None, str]:
+        """Start or stop; return when what was started began, and what there is to say."""
         now, starts = self._host.now(), wish is Wish.MEASURE
         order = command(b"ST" if starts else b"SP")
         heard = await talk.ask(Write.START_MEASUREMENT, order, _is_acknowledgement, ANSWER_S)
         accepted = heard is not None and heard[0] == Acknowledgement(accepted=True)
-        self._began = now if starts and accepted else None
         if starts:
-            return "" if accepted else "does not begin to measure: is an arm in it?"
-        return "the measurement was ended from here" if accepted else _NOT_ENDED
+            return (now, "") if accepted else (None, _NOT_BEGUN)
+        return None, _ENDED if accepted else _NOT_ENDED
 
     async def _take(
         self,

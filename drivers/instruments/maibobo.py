@@ -15,7 +15,7 @@ from dataclasses import replace
 import msgspec
 
 from drivers.contract import ByteLink, Emit, Host, Wish, Write
-from drivers.inflation import Inflation
+from drivers.inflation import NS, Inflation
 from drivers.model import (
     Flag,
     Instant,
@@ -50,10 +50,12 @@ ANSWER_S = 0.2
 ATTEMPTS = 5
 LISTEN_S = 600.0
 MEASURES_S = 180.0
+SHOWN_S = 2.0  # a kiosk that measures shows the pressure several times a second
 
 _WRONG_POSITION = frozenset({0x02, 0x06})
 
 
+_MEASURES = "measures already, and not for whoever wants it now: wait for its end"
 _NO_RESULT = "was started from here and gives no result"
 _NOT_BEGUN = "does not begin to measure: is an arm in it?"
 _ENDED = "the measurement was ended from here"
@@ -72,6 +74,7 @@ class Maibobo:
         self._last = b""
         self._identified = False
         self._inflation = Inflation()
+        self._shown: Instant | None = None  # when a pressure in the cuff was last
         self._began: Instant | None = None  # when a measurement was started here that goes on
 
     async def run(self, link: ByteLink, emit: Emit) -> None:
@@ -113,6 +116,10 @@ class Maibobo:
 
     async def _order(self, wish: Wish, talk: Dialogue[Frame], emit: Emit) -> None:
         now, starts = self._host.now(), wish is Wish.MEASURE
+        shown = self._shown
+        if starts and shown is not None and now.mono_ns - shown.mono_ns < SHOWN_S * NS:
+            await emit(Notice(NoticeKind.REFUSED, _MEASURES, now))
+            return
         code = START if starts else STOP
         heard = None
         for _ in range(ATTEMPTS):
@@ -131,7 +138,10 @@ class Maibobo:
             self._host.identify(InstrumentId(DRIVER))
             self._identified = True
         if frame.code == CUFF_PRESSURE and frame.data:
+            self._shown = at
             self._inflation.saw(float(int.from_bytes(frame.data, "big")), at)
+        if _is_end(frame):
+            self._shown = None
         if frame.code == ERROR and frame.data:
             self._inflation = Inflation()
             return failure(frame, at)

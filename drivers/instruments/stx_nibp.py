@@ -17,7 +17,7 @@ from typing import Literal
 import msgspec
 
 from drivers.contract import ByteLink, Emit, Host, Wish, Write
-from drivers.inflation import Inflation
+from drivers.inflation import NS, Inflation
 from drivers.model import (
     Flag,
     Instant,
@@ -55,9 +55,11 @@ BEGINS_S = 5.0
 MEASURES_S = 180.0
 BETWEEN_S = 0.2  # commands that follow each other sooner are not known to be heard
 LISTEN_S = 600.0
+SHOWN_S = 2.0  # a module that measures shows the pressure several times a second
 OK = "00"
 
 _NO_FETCH = "cannot be started from here: allow 'fetch' too, or its result stays in the module"
+_MEASURES = "measures already, and not for whoever wants it now: wait for its end"
 _NOT_BEGUN = "was told to measure and does not: look at cuff and hose"
 _NO_RESULT = "measured, but gives no result"
 _ENDED_HERE = "the measurement was ended from here"
@@ -103,6 +105,7 @@ class _Session:
         self._identified = False
         self._last: Result | None = None
         self._inflation = Inflation()
+        self._shown: Instant | None = None  # when a pressure in the cuff was last
         self._may_start = host.may(Write.START_MEASUREMENT) and host.may(Write.FETCH)
 
     async def begin(self) -> None:
@@ -119,6 +122,7 @@ class _Session:
         else:
             self._identify()
             if isinstance(item, Progress):
+                self._shown = at
                 self._inflation.saw(float(item.pressure), at)
 
     async def turn(self, talk: Dialogue[Said]) -> None:
@@ -126,9 +130,17 @@ class _Session:
         open_to = (Wish.MEASURE,) if self._may_start else ()
         heard = await talk.attend(LISTEN_S, _is_end, *open_to)
         if isinstance(heard, Wish):
-            await self._measure(talk)
+            if self._measures():
+                await self._tell(NoticeKind.REFUSED, _MEASURES)
+            else:
+                await self._measure(talk)
         elif heard is not None:
             await self._fetch(talk, None)
+
+    def _measures(self) -> bool:
+        """Tell whether a measurement goes on that was not started here."""
+        shown = self._shown
+        return shown is not None and self._host.now().mono_ns - shown.mono_ns < SHOWN_S * NS
 
     async def _measure(self, talk: Dialogue[Said]) -> None:
         began = self._host.now()
@@ -149,7 +161,7 @@ class _Session:
 
     async def _fetch(self, talk: Dialogue[Said], began: Instant | None) -> None:
         """Ask for the result of the measurement that has just ended, where that is granted."""
-        inflation, self._inflation = self._inflation, Inflation()
+        inflation, self._inflation, self._shown = self._inflation, Inflation(), None
         if not self._host.may(Write.FETCH):
             return
         question = command(ASK)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from drivers.contract import Wish, Write
-from drivers.model import Measurement, Metric
+from drivers.model import Measurement, Metric, NoticeKind
 from drivers.protocols import and_tm2655, maibobo
 from drivers.registry import REGISTRY
 from drivers.transports.bench import BenchHost, items_until_lost
@@ -21,6 +21,10 @@ STOP = {
     "and-tm2655": bytes.fromhex("16 16 01 30 30 02 53 50 03 03"),
     "maibobo": bytes.fromhex("CC 80 03 03 01 03 00 02"),
 }
+FIELDS = b"TM2655 2601050804 RB M E00 S122 M092 D078 P068".split()
+RESULT = and_tm2655.encode(and_tm2655.Message(tuple(FIELDS)))
+LATER = and_tm2655.encode(and_tm2655.Message((FIELDS[0], b"2601050806", *FIELDS[2:])))
+ACCEPTED = and_tm2655.encode(and_tm2655.Acknowledgement(accepted=True))
 every_kiosk = pytest.mark.parametrize("name", sorted(START))
 
 
@@ -98,3 +102,47 @@ def test_without_the_grant_it_is_open_to_nothing(name):
 
     granted = REGISTRY[name].writes - {Write.START_MEASUREMENT}
     assert session(name, play, granted=granted)[1] == []
+
+
+def test_a_wish_while_the_kiosk_measures_already_is_refused_and_dates_nothing():
+    entry, clock = REGISTRY["maibobo"], RecordedTime()
+    virtual = entry.simulator()(1, made=[{"at_s": 25}])
+    link = MemoryLink(clock.now, entry.writes, hear=virtual.hear)
+    host = BenchHost(clock, entry.writes)
+
+    async def run():
+        driver = entry.factory()(host, entry.options({}))
+        running = asyncio.ensure_future(items_until_lost(driver, link))
+        speaking = asyncio.ensure_future(speak(virtual, link, clock, 600))
+        await clock.sleep(15)
+        assert host.wishes.tell(Wish.MEASURE)
+        await clock.sleep(60)
+        link.lose()
+        speaking.cancel()
+        return await running
+
+    notice, told = clock.run(run())
+    assert notice.kind is NoticeKind.REFUSED
+    assert told.began.mono_ns < 15e9
+    assert START["maibobo"] not in [data for _, data in link.written]
+
+
+def test_a_result_that_comes_between_the_order_and_its_answer_was_not_started_by_it():
+    entry, clock = REGISTRY["and-tm2655"], RecordedTime()
+    granted = frozenset({Write.START_MEASUREMENT})
+    link, host = MemoryLink(clock.now, granted), BenchHost(clock, granted)
+
+    async def run():
+        driver = entry.factory()(host, entry.options({}))
+        running = asyncio.ensure_future(items_until_lost(driver, link))
+        await clock.sleep(5)
+        assert host.wishes.tell(Wish.MEASURE)
+        await clock.sleep(0.5)
+        for said in (RESULT, ACCEPTED, LATER):
+            link.send(said)
+            await clock.sleep(0.5)
+        link.lose()
+        return await running
+
+    before, started = clock.run(run())
+    assert (before.began, started.began.mono_ns) == (None, 5_000_000_000)

@@ -7,7 +7,7 @@ import pytest
 from drivers.contract import Wish, Write
 from drivers.errors import SettingsError
 from drivers.instruments.stx_nibp import Settings, StxNibp, measurement
-from drivers.model import Flag, Instant, Metric, Notice, Status
+from drivers.model import Flag, Instant, Measurement, Metric, Notice, NoticeKind, Status
 from drivers.protocols.stx_nibp import ABORT, Decoder, Ended, Progress, Result, command, encode
 from drivers.registry import REGISTRY
 from drivers.transports.bench import BenchHost, items_until_lost
@@ -179,3 +179,16 @@ def test_a_result_nobody_asked_for_is_from_memory_and_told_once():
 
     (item,) = clock.run(run())
     assert item.flags == {Flag.FROM_MEMORY}
+
+
+def test_a_wish_while_the_module_measures_already_is_refused_and_dates_nothing():
+    async def play(host, clock):
+        await clock.sleep(8)  # the button was pressed after 5 s
+        assert host.wishes.tell(Wish.MEASURE)
+        await clock.sleep(100)
+
+    link, items = session(play, button_at_s=(5,))
+    assert [data for _, data in link.written] == [command(18)]
+    notice, told = items
+    assert (notice.kind, type(told)) == (NoticeKind.REFUSED, Measurement)
+    assert told.began is None
