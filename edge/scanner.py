@@ -1,9 +1,9 @@
 """A barcode reader on a serial line: who signs in, and who the patient is.
 
 The site's rules say what a code is: a wristband, a slip or a badge. A code that fits none of them,
-or badges and patients alike, is nobody's; what to do about it is said on the screen, and neither
-there nor in the log does the code appear. A code that comes again at once is a trigger held too
-long, not the next patient.
+or several that make different things of it, is nobody's; what to do about it is said on the screen,
+and neither there nor in the log does the code appear. A code that comes again at once is a trigger
+held too long, not the next patient.
 """
 
 import logging
@@ -31,7 +31,7 @@ QUIET_S = 1.0  # a code comes in one go; what is left of one for longer was cut 
 
 NO_CODE = "the reader sent something that is no code: check its prefix and terminator, scan again"
 NO_RULE = "this code is neither a wristband, a slip nor a badge of this site"
-BOTH = "this code could be a patient's and a badge: the rules in [scanner] have to be told apart"
+BOTH = "this code could be two things: the rules in [scanner] have to be told apart"
 
 
 class Use(StrEnum):
@@ -51,13 +51,17 @@ class Rules:
     def read(self, code: str) -> tuple[Use, str]:
         """Return what a code is for and what of it is asked for, or refuse it."""
         matches = {use: form.fullmatch(code) for use, form in self.patterns.items()}
-        found = [(use, match) for use, match in matches.items() if match is not None]
+        found = {use: _asked(match) for use, match in matches.items() if match is not None}
         if not found:
             raise Refused(NO_RULE)
-        if len({use is Use.BADGE for use, _ in found}) > 1:
+        if len({(use is Use.BADGE, asked) for use, asked in found.items()}) > 1:
             raise Refused(BOTH)
-        use, match = found[0]
-        return use, (match[1] if match.re.groups else match[0]) or match[0]
+        return next(iter(found.items()))
+
+
+def _asked(match: re.Match[str]) -> str:
+    """Return the part of a code that is asked for."""
+    return (match[1] if match.re.groups else match[0]) or match[0]
 
 
 Act = Callable[[str], Awaitable[object]]

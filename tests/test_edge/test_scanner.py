@@ -95,6 +95,13 @@ def test_a_code_that_could_be_a_patient_s_and_a_badge_is_refused():
     assert (acts, views[0].word) == ([], BOTH)
 
 
+def test_a_code_of_which_two_rules_ask_for_different_parts_is_refused():
+    forms = {Use.WRISTBAND: r"P(\d+)", Use.SLIP: r"P(\d{4})\d*", Use.BADGE: r"B-\d+"}
+    rules = Rules({use: re.compile(form) for use, form in forms.items()})
+    acts, views = played((b"B-7\r", 5), (b"P123456\r", 2), rules=rules)
+    assert (acts, views[-1].word) == ([("sign-in", "B-7")], BOTH)
+
+
 def test_the_rest_of_a_code_that_was_cut_off_is_not_put_before_the_next():
     acts, views = played((b"B-", 5), (b"B-7\r", 2))
     assert acts == [("sign-in", "B-7")]
