@@ -102,7 +102,9 @@ class Receiving:
 
     async def _record(self, new: NewStudy, file: EcgFile, origins: Origins) -> None:
         association = self._chronicle.state.association
-        subject = await self._store.subject(association.subject) if association else None
+        # A number that was only scanned proves nothing: whoever takes the study compares it later.
+        known = association is not None and association.verified
+        subject = await self._store.subject(association.subject) if association and known else None
         verdict = compared(new.content.said, subject)
         opened = association.id if association else None
         events = parts_of(new, file, origins, verdict, opened)

@@ -27,6 +27,7 @@ from edge.desk import Desk, FilePatient, Refused
 from edge.events import (
     AssociationClosed,
     AssociationOpened,
+    AssociationVerified,
     CloseReason,
     Confirm,
     Confirmed,
@@ -324,6 +325,22 @@ def test_a_study_of_the_visit_before_is_not_filed_to_the_next_patient(tmp_path):
         await room.drop(recorded())
         assert {item.state for item in room.items} == {ItemState.QUARANTINED}
         assert await room.store.rows(10) == []
+
+    in_a_room(tmp_path, story)
+
+
+def test_a_number_that_was_only_scanned_proves_no_file_to_be_this_patients(tmp_path):
+    scanned = Subject("", (NUMBER, ""), (NUMBER,))
+
+    async def story(room):
+        await room.visit(scanned)
+        await room.drop(recorded(birth_date="1965-08-12"))
+        verified = AssociationVerified(at=room.station.moment(), association="visit-1")
+        known = [("key of visit-1", ERIKA)]
+        await room.station.chronicle.record(verified, subjects=known)
+        assert room.states() == {(ItemState.QUARANTINED, NO_NUMBER)}
+        with pytest.raises(Refused, match="names another patient"):
+            await room.desk().take(room.items[0].sequence)
 
     in_a_room(tmp_path, story)
 
