@@ -86,10 +86,14 @@ class Compare(_Act, frozen=True, tag="compare"):
 
 
 class Take(_Act, frozen=True, tag="take"):
-    """A held or quarantined value is this patient's, `despite` a file that names another."""
+    """A held or quarantined value is this patient's, `despite` a file that names another.
+
+    A screen gives the `visit` of the view it shows, so that nothing is taken for the next patient.
+    """
 
     item: int
     despite: bool = False
+    visit: Short | None = None
 
 
 class TakeNow(_Act, frozen=True, tag="take-now"):
@@ -100,8 +104,12 @@ class TakeNow(_Act, frozen=True, tag="take-now"):
 
 
 class Enter(_Act, frozen=True, tag="enter"):
-    """A person counted something over some seconds, or read it off a display, and types it."""
+    """A person counted something over some seconds, or read it off a display, and types it.
 
+    `visit` is that of the view which was shown meanwhile.
+    """
+
+    visit: Short
     kind: Kind
     value: float
     unit: Unit
@@ -297,6 +305,10 @@ class Control:
         if why_not is not None:
             raise Refused(f"{instrument}: {why_not}")
 
+    async def _enter(self, act: Enter) -> int:
+        counted = act.kind, act.value, act.unit, act.seconds, act.method
+        return await self._door.desk.enter(*counted, of=act.visit)
+
     async def _sign_out(self) -> None:
         self._door.desk.sign_out()
 
@@ -314,9 +326,9 @@ class Control:
             CheckUnverified: lambda _: desk.check_unverified(),
             EndVisit: lambda _: desk.close(),
             Compare: lambda act: desk.compare(act.item),
-            Take: lambda act: desk.take(act.item, despite=act.despite),
+            Take: lambda act: desk.take(act.item, despite=act.despite, of=act.visit),
             TakeNow: self._take_now,
-            Enter: lambda act: desk.enter(act.kind, act.value, act.unit, act.seconds, act.method),
+            Enter: self._enter,
             MeasureNow: self._measure_now,
             StopMeasuring: self._stop_measuring,
             Send: lambda act: desk.confirm(act.items),

@@ -256,9 +256,14 @@ class Desk:
 
     # ---- values
 
-    async def enter(self, kind: Kind, value: float, unit: Unit, seconds: float, method: str) -> int:
-        """Take what a person counted over some seconds, or read and typed; its number."""
-        self._verified()
+    async def enter(
+        self, kind: Kind, value: float, unit: Unit, seconds: float, method: str, of: str
+    ) -> int:
+        """Take what a person counted over some seconds, or read and typed; its number.
+
+        `of` is the visit that was shown then: another may have begun in the meantime.
+        """
+        self._shown(of)
         try:
             event = entered(kind, value, unit, seconds, method, self._now())
         except NotEntered as error:
@@ -277,13 +282,15 @@ class Desk:
         number, name, birth_date, _ = said.patient
         return FilePatient(number, name, birth_date, said.acquired, said.statements)
 
-    async def take(self, item: int, *, despite: bool = False) -> None:
+    async def take(self, item: int, *, despite: bool = False, of: str | None = None) -> None:
         """Say that a held or quarantined value is this patient's, after comparing the display.
+
+        `of` is the visit that was shown, where whoever takes it has a screen.
 
         Of an ECG study all parts are taken. Where its file contradicts the patient in the room, a
         person must say that they compared both: `despite`.
         """
-        person, association = self._person(), self._verified()
+        person, association = self._person(), self._shown(of)
         taken = self._item(item, ItemState.HELD, ItemState.QUARANTINED)
         if not despite and await self._contradicts(taken, association):
             raise Refused(
@@ -348,6 +355,13 @@ class Desk:
             raise Refused("no verified patient is in the room: identify the patient first")
         return association
 
+    def _shown(self, visit: str | None) -> Association:
+        """Return the visit that goes on, where it is the one that a person saw."""
+        association = self._verified()
+        if visit not in {None, association.id}:
+            raise Refused("another patient is in the room than the one who was shown: look again")
+        return association
+
     def _item(self, sequence: int, *states: ItemState) -> Item:
         item = self._chronicle.state.items.get(sequence)
         if item is None:
@@ -375,7 +389,7 @@ class Desk:
         study = item.event.study
         content = await self._what_is_in(study.study) if study else None
         if content is None:
-            return False
+            return study is not None and study.compared is Compared.OTHER
         verdict = compared(content.said, await self._who_is(association.subject))
         return verdict is Compared.OTHER
 

@@ -112,7 +112,7 @@ class ScannerView(Struct, frozen=True):
 
 
 class RoomView(Struct, frozen=True):
-    """Everything a screen shows."""
+    """Everything a screen shows; acts about the patient name the `visit` that was shown."""
 
     patient: tuple[str, str] | None
     verified: bool
@@ -128,6 +128,7 @@ class RoomView(Struct, frozen=True):
     record_system: WayView = WayView()
     radio: RadioView | None = None
     scanner: ScannerView | None = None
+    visit: str | None = None
 
 
 def view_of(
@@ -158,6 +159,7 @@ def view_of(
         unsent=_count(items, ItemState.OFFERED) - _count(present, ItemState.OFFERED),
         live=tuple(_live(name, current, now) for (name, _, _), current in live.values.items()),
         clock_trusted=now.trusted,
+        visit=association.id if association else None,
     )
 
 

@@ -138,6 +138,7 @@ class Visit:
     async def _count(self, breaths: float) -> None:
         method = f"counted over {COUNTED_S:g} s"
         acts = {"kind": Kind.RESPIRATION, "value": float(round(breaths)), "unit": "/min"}
+        acts |= {"visit": (await self._door.look()).visit}
         await self._door.act("enter", seconds=COUNTED_S, method=method, **acts)
 
     async def _look_at_new(self, view: RoomView, wanted: Sequence[Wanted]) -> None:
@@ -152,7 +153,7 @@ class Visit:
             if to_compare(view, value, wanted) and value.instrument in whole:
                 self._tell.good(value_line(value))
             elif to_compare(view, value, wanted):
-                await self._door.act("take", item=value.item)
+                await self._door.act("take", item=value.item, visit=view.visit)
                 if value.kind in DOCUMENTS:
                     whole.add(value.instrument)
                 self._tell.good(value_line(value))

@@ -214,7 +214,8 @@ async def test_a_counted_rate_is_entered_and_what_cannot_be_one_is_answered_in_w
     await client.do("sign-in", badge="B-5")
     await client.do("scan", code="0017-4")
     await client.do("confirm-patient", reference=ERIKA.reference)
-    typed = {"kind": "respiration", "unit": "/min"}
+    visit = (await client.do("view"))["result"]["visit"]
+    typed = {"kind": "respiration", "unit": "/min", "visit": visit}
     assert (await client.do("enter", value=16, **typed))["ok"]
     answer = await client.do("enter", value=1600, **typed)
     assert answer["error"].endswith("outside 3 to 120; type it again")
@@ -253,6 +254,7 @@ async def test_there_is_nothing_to_check_when_everybody_is_verified(client):
         b'{"do": "scan", "code": "1", "and": "more"}\n',
         b'{"do": "scan", "code": "' + b"1" * 300 + b'"}\n',
         b'{"do": "take", "item": "7"}\n',
+        b'{"do": "enter", "kind": "weight", "value": 70, "unit": "kg"}\n',
         b'{"do": "send", "items": [' + b",".join([b"1"] * 101) + b"]}\n",
         b"[" * 5000 + b"\n",
     ],

@@ -605,8 +605,24 @@ async def test_the_end_of_a_visit_is_the_end_of_what_was_proposed(staffed):
 # ---- what a person counts or types
 
 
-async def counted(room, value=16.0, seconds=15.0, unit=Unit.PER_MIN, kind=Kind.RESPIRATION):
-    return await room.desk.enter(kind, value, unit, seconds, f"counted over {seconds:g} s")
+async def counted(
+    room, value=16.0, seconds=15.0, unit=Unit.PER_MIN, kind=Kind.RESPIRATION, of=None
+):
+    of = of or (room.association.id if room.association else "")
+    return await room.desk.enter(kind, value, unit, seconds, f"counted over {seconds:g} s", of)
+
+
+async def test_what_was_typed_or_taken_for_a_patient_who_left_is_not_the_next_ones(staffed):
+    loose = await staffed.measure()
+    shown_then = await visit(staffed)
+    await visit(staffed, "0018-2")
+    await staffed.clock.advance(300)
+    with pytest.raises(Refused, match="another patient is in the room"):
+        await counted(staffed, of=shown_then)
+    with pytest.raises(Refused, match="another patient is in the room"):
+        await staffed.desk.take(loose, of=shown_then)
+    assert staffed.item(loose).state is ItemState.HELD
+    assert len(staffed.chronicle.state.items) == 1
 
 
 async def test_a_rate_counted_in_the_visit_is_offered_as_entered(staffed):
