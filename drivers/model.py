@@ -277,12 +277,12 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class CartPatient:
-    """The patient as an ECG cart said it; patient data, never logged."""
+    """The patient as an ECG cart said it; patient data, never logged and never shown by repr."""
 
-    patient_id: str | None = None
-    name: str | None = None
-    birth_date: str | None = None
-    sex: str | None = None
+    patient_id: str | None = field(default=None, repr=False)
+    name: str | None = field(default=None, repr=False)
+    birth_date: str | None = field(default=None, repr=False)
+    sex: str | None = field(default=None, repr=False)
 
 
 ONE_LEAD = "one-lead"  # the signal of an ECG whose lead is none of the twelve

@@ -273,3 +273,8 @@ def test_lead_measurements_may_count_their_own_header_into_their_length():
 def test_lead_measurements_that_fit_in_no_way_are_refused():
     with pytest.raises(FormatError, match="section 10"):
         read({10: struct.pack("<HHHH", 1, 0, 1, 9999)})
+
+
+def test_whom_a_file_is_of_is_not_shown_by_repr():
+    patient = CartPatient("0017-4", "Example, Erika", "1964-08-12", "F")
+    assert repr(patient) == "CartPatient()"
