@@ -240,3 +240,14 @@ def test_a_hub_without_bluetooth_instruments_does_not_carry_their_libraries(tmp_
     assert {"bleak", "dbus_fast"} & {
         name.partition(".")[0] for name in json.loads(done.stdout)
     } == set()
+
+
+def test_the_map_names_every_room_and_every_module_at_the_top_of_one():
+    named = set(re.findall(r"`([a-z_]+)/?`", (ROOT / "ARCHITECTURE.md").read_text()))
+    built = {
+        path.stem
+        for name in ("drivers", "dsp", "edge")
+        for path in (ROOT / name).iterdir()
+        if (path.suffix == ".py" or (path / "__init__.py").is_file()) and path.stem != "__init__"
+    }
+    assert built - named == set()
