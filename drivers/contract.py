@@ -189,13 +189,21 @@ class DroppedFile:
     claim: str
 
 
+@dataclass(frozen=True, slots=True)
+class FileSetAside:
+    """A file that the link itself set aside, for it could not even be read; `reason` names none."""
+
+    reason: str
+    at: Instant
+
+
 class FileLink(Protocol):
     """A place where an instrument leaves whole files; iteration ends only by raising LinkLost.
 
     A file that was yielded and neither done with nor set aside is yielded again by the next link.
     """
 
-    def __aiter__(self) -> AsyncIterator[DroppedFile]: ...
+    def __aiter__(self) -> AsyncIterator[DroppedFile | FileSetAside]: ...
 
     async def done(self, file: DroppedFile) -> None:
         """Forget a file: what it holds is durable elsewhere."""

@@ -262,6 +262,7 @@ class NoticeKind(StrEnum):
     ALARM = "alarm"
     STATE = "state"
     UNMAPPED = "unmapped"  # a parameter this project has no code for: visible, never dropped
+    SET_ASIDE = "set-aside"  # a file of the instrument that cannot be used
     REFUSED = "refused"  # the instrument said no to a command
     CLOCK = "clock"
 

@@ -103,7 +103,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Service]:
         desk = Desk(chronicle, here, ask, store.subject, site.run, store.study)
         post.desk, post.publisher = desk, publisher
         chronicle.listeners.append(post.report)
-        station.receiving.listeners.append(post.file_set_aside)
+        station.file_listeners.append(post.file_set_aside)
         reader = _reader(settings, desk, here)
         door = Door(
             desk,

@@ -2,7 +2,16 @@
 
 from collections.abc import AsyncIterator, Callable
 
-from drivers.contract import Arrived, ByteLink, DroppedFile, FileLink, GattLink, Peer, Write
+from drivers.contract import (
+    Arrived,
+    ByteLink,
+    DroppedFile,
+    FileLink,
+    FileSetAside,
+    GattLink,
+    Peer,
+    Write,
+)
 from drivers.model import Chunk
 
 
@@ -31,10 +40,11 @@ class HeardFiles:
         self._link = link
         self._heard = heard
 
-    async def __aiter__(self) -> AsyncIterator[DroppedFile]:
+    async def __aiter__(self) -> AsyncIterator[DroppedFile | FileSetAside]:
         """Iterate over whole files."""
         async for file in self._link:
-            self._heard(Chunk(file.data, file.at, "file"))
+            if isinstance(file, DroppedFile):
+                self._heard(Chunk(file.data, file.at, "file"))
             yield file
 
     async def done(self, file: DroppedFile) -> None:

@@ -15,6 +15,7 @@ from drivers.model import (
     Kind,
     Measurement,
     Notice,
+    NoticeKind,
     Skipped,
     Waveform,
 )
@@ -33,10 +34,12 @@ class Surroundings:
     """What an intake needs of the room: where to record, who is there, what is shown.
 
     `receive` makes the study in a cart's file durable and tells whether it is new; its last
-    argument is the serial number of the only cart that is taken from, None: any.
+    argument is the serial number of the only cart that is taken from, None: any. `set_aside` is
+    told by which instrument a file came that cannot be used, and why.
     """
 
     record: Callable[[Measured, Strips], Awaitable[None]]
+    set_aside: Callable[[str, str], None]
     receive: Callable[[EcgFile, Origins, str | None], Awaitable[bool]]
     association: Callable[[], Association | None]
     live: Live
@@ -67,6 +70,8 @@ class Intake:
             case Notice():
                 self.counts["notices"] += 1
                 self.room.live.noticed(self.instrument, item)
+                if item.kind is NoticeKind.SET_ASIDE:
+                    self.room.set_aside(self.instrument, item.text)
             case Skipped():
                 self.counts["skipped_bytes"] += len(item.data)
             case EcgFile():

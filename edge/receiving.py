@@ -9,8 +9,7 @@ the two is right, a person decides.
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from drivers.errors import FileRefused
 from drivers.model import EcgFile
@@ -32,8 +31,6 @@ _BROKEN = {
     Failure.MEMORY: "reading it took too much memory",
 }
 
-Listener: TypeAlias = Callable[[str, str], None]
-
 
 class EcgReader(Protocol):
     """Reads files: a process of its own in the hub, the same computation in place in a replay."""
@@ -44,11 +41,7 @@ class EcgReader(Protocol):
 
 
 class Receiving:
-    """Takes files of all carts of a room, one after the other.
-
-    `listeners` are told of each file that is refused: by which instrument it came, and why. A
-    reason says nothing of what the file holds.
-    """
+    """Takes files of all carts of a room, one after the other."""
 
     def __init__(
         self, store: Store, chronicle: Chronicle, analysis: EcgReader | None, clock: Clock
@@ -57,7 +50,6 @@ class Receiving:
         self._chronicle = chronicle
         self._analysis = analysis
         self._clock = clock
-        self.listeners: list[Listener] = []
         self._turn = asyncio.Lock()  # what is new is decided and recorded by one at a time
 
     async def receive(self, file: EcgFile, origins: Origins, serial: str | None) -> bool:
@@ -74,13 +66,7 @@ class Receiving:
         """
         if await self._store.has_original(hashlib.sha256(file.data).hexdigest()):
             return False
-        try:
-            await self._take(file, origins, serial)
-        except FileRefused as refused:
-            log.warning("%s: a file is set aside: %s", origins.instrument, refused)
-            for listener in self.listeners:
-                listener(origins.instrument, str(refused))
-            raise
+        await self._take(file, origins, serial)
         return True
 
     async def _take(self, file: EcgFile, origins: Origins, serial: str | None) -> None:

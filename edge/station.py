@@ -90,6 +90,7 @@ class Station:
         self.accepted = asyncio.Event()  # something new waits in the outbox
         self.deriving = Deriving(store, chronicle, self.live, analysis)
         self.receiving = Receiving(store, chronicle, analysis, clock)
+        self.file_listeners: list[Callable[[str, str], None]] = []  # of files that are set aside
         self._fits = fits
 
     async def begin(self) -> None:
@@ -211,6 +212,7 @@ class Station:
                 record=self._measured,
                 association=lambda: self.chronicle.state.association,
                 live=self.live,
+                set_aside=self._set_aside,
                 receive=self.receiving.receive,
             ),
             strips=Strips(STRIPS_S),
@@ -218,6 +220,11 @@ class Station:
             era=self.clock.era,
             serial=plan.serial,
         )
+
+    def _set_aside(self, instrument: str, reason: str) -> None:
+        log.warning("%s: %s", instrument, reason)
+        for listener in self.file_listeners:
+            listener(instrument, reason)
 
     async def _record(self, event: Event) -> None:
         await self.chronicle.record(event)

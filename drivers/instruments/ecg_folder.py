@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct
 
-from drivers.contract import Emit, FileLink, Host
+from drivers.contract import Emit, FileLink, FileSetAside, Host
 from drivers.errors import FileRefused
-from drivers.model import CartClock, EcgFile, Notice, NoticeKind
+from drivers.model import CartClock, EcgFile, Instant, Notice, NoticeKind
 from drivers.transports.drop_folder import FolderRules
 
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
@@ -57,12 +57,17 @@ class EcgFolder:
         """Emit each file; what becomes of it on the link follows from what becomes of it here."""
         async for file in link:
             self._host.count("files")
+            if isinstance(file, FileSetAside):
+                await self._refused(file.reason, file.at, emit)
+                continue
             try:
                 await emit(EcgFile(file.data, file.at, self._clock))
             except FileRefused as refused:
-                self._host.count("refused_files")
                 await link.set_aside(file, str(refused))
-                text = f"an ECG file was set aside: {refused}"
-                await emit(Notice(NoticeKind.REFUSED, text, file.at))
+                await self._refused(str(refused), file.at, emit)
             else:
                 await link.done(file)
+
+    async def _refused(self, reason: str, at: Instant, emit: Emit) -> None:
+        self._host.count("refused_files")
+        await emit(Notice(NoticeKind.SET_ASIDE, f"an ECG file was set aside: {reason}", at))

@@ -13,6 +13,7 @@ import fcntl
 import os
 import secrets
 import stat
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -68,6 +69,7 @@ class DropFolder:
         self._given: dict[str, _Shape] = {}
         self._folder = self._claimed = self._quarantine = -1
         self._aside = 0
+        self.refused: deque[str] = deque()  # why files were set aside unread, not told yet
 
     def open(self) -> None:
         """Open folder and work folders, or raise LinkNotFound or LinkRefused."""
@@ -177,25 +179,29 @@ class DropFolder:
         for _, name in sorted(ready):
             yield name
 
+    def _refuse(self, claim: str, reason: str) -> None:
+        self.set_aside(claim, reason)
+        self.refused.append(reason)
+
     def _taken(self, claim: str) -> DroppedFile | None:
         """Return a claimed file, read; None where it was set aside or is still being written."""
         if not _is_claim(claim):
             return None
         if int(claim.partition(".")[2]) >= RUNS:
-            self.set_aside(claim, f"the hub was killed {RUNS} times while it had this file in hand")
+            self._refuse(claim, f"the hub was killed {RUNS} times while it had this file in hand")
             return None
         try:
             descriptor = os.open(claim, _FILE, dir_fd=self._claimed)
         except OSError as error:
             if error.errno not in _UNOPENED:
                 raise
-            self.set_aside(claim, _UNOPENED[error.errno])
+            self._refuse(claim, _UNOPENED[error.errno])
             return None
         try:
             before = os.fstat(descriptor)
             why = self._unfit(before)
             if why is not None:
-                self.set_aside(claim, why)
+                self._refuse(claim, why)
                 return None
             os.fsync(descriptor)
             data = _read(descriptor, self._rules.max_bytes + 1)

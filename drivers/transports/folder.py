@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from drivers.contract import DroppedFile
+from drivers.contract import DroppedFile, FileSetAside
 from drivers.errors import LinkLost
 from drivers.model import Instant
 from drivers.transports.drop_folder import DropFolder, FolderRules
@@ -28,6 +28,7 @@ class FolderLink:
     def __init__(self, path: Path, rules: FolderRules, now: Callable[[], Instant]) -> None:
         self._where = f"folder:{path}"
         self._poll_s = rules.poll_s
+        self._now = now
         self._folder = DropFolder(path, rules, now)
         self._turn = threading.Lock()  # a thread goes on when nobody waits for it any more
 
@@ -46,17 +47,19 @@ class FolderLink:
         """Let go of the folder; what was claimed waits for the next link. May be repeated."""
         await asyncio.shield(self._do(self._folder.close))
 
-    def __aiter__(self) -> AsyncIterator[DroppedFile]:
+    def __aiter__(self) -> AsyncIterator[DroppedFile | FileSetAside]:
         """Iterate over what is dropped."""
         return self
 
-    async def __anext__(self) -> DroppedFile:
-        """Return the next file."""
-        while True:
+    async def __anext__(self) -> DroppedFile | FileSetAside:
+        """Return the next file, or what to say of one that was set aside unread."""
+        while not self._folder.refused:
             file = await self._work(self._folder.next)
             if file is not None:
                 return file
-            await asyncio.sleep(self._poll_s)
+            if not self._folder.refused:
+                await asyncio.sleep(self._poll_s)
+        return FileSetAside(self._folder.refused.popleft(), self._now())
 
     async def done(self, file: DroppedFile) -> None:
         """Remove a file: what it holds is durable elsewhere."""

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from drivers.contract import FileSetAside
 from drivers.errors import LinkLost, LinkNotFound, LinkRefused
 from drivers.model import Instant
 from drivers.transports import drop_folder
@@ -326,3 +327,16 @@ async def test_the_link_yields_what_is_left_and_is_lost_with_the_folder(tmp_path
     await link.close()
     with pytest.raises(LinkLost):
         await anext(link)
+
+
+async def test_the_link_tells_of_a_file_that_it_sets_aside_unread_and_goes_on(tmp_path):
+    rules = FolderRules(settle_s=0.0, poll_s=0.001, max_bytes=1024)
+    link = await FolderLink.open(tmp_path, rules, Clock().now)
+    leave(b"x" * 2000, tmp_path, "Example_Ida.scp")
+    told = await anext(link)
+    assert isinstance(told, FileSetAside)
+    assert "1024" in told.reason
+    assert "Ida" not in told.reason
+    leave(b"ECG", tmp_path)
+    assert (await anext(link)).data == b"ECG"
+    await link.close()

@@ -241,7 +241,7 @@ def test_a_study_of_the_patient_in_the_room_becomes_four_results_that_read_back_
 def test_a_file_that_is_set_aside_is_told_with_the_instrument_and_the_reason(tmp_path):
     async def story(room):
         told = []
-        room.station.receiving.listeners.append(lambda *said: told.append(said))
+        room.station.file_listeners.append(lambda *said: told.append(said))
         await room.drop(b"no ECG")
         ((instrument, reason),) = told
         assert instrument == "cart"

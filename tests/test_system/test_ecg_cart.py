@@ -207,7 +207,7 @@ async def test_a_dropped_ecg_of_the_patient_in_the_room_is_filed_and_reads_back_
         assert "not an ECG file of a known format" in reason.read_text("utf-8")
     assert_equal_when_read_back(tmp_path, data)
     log = (tmp_path / "run.log").read_text("utf-8")
-    assert "a file is set aside: not an ECG file of a known format" in log
+    assert "an ECG file was set aside: not an ECG file of a known format" in log
     assert not [word for word in ("Ida", NUMBER, BORN) if word in log]
     ecgs = await listed(tmp_path / "record.db")
     assert [told["statements"] for told in ecgs].count(["Sinus rhythm"]) == 1

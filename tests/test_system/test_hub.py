@@ -93,13 +93,18 @@ async def test_a_cart_s_file_that_is_set_aside_is_told_with_the_reason_and_witho
     (cart,) = (each for each in ROOM if each.is_cart)
     with Bedside(tmp_path, 1, ROOM).plugged_in():
         async with hub_running(tmp_path, mosquitto.port):
-            leave(b"no ECG of Ida", tmp_path / f"{cart.name}-files", "Example_Ida.scp")
-            told = await listener.until("event/file-set-aside", bool)
-    assert told["instrument"] == cart.name
-    assert "not an ECG file of a known format" in told["detail"]
-    (payload,) = listener.messages["event/file-set-aside"]
-    assert decode_event(payload).kind == "file-set-aside"
-    assert b"Ida" not in payload
+            folder, topic = tmp_path / f"{cart.name}-files", "event/file-set-aside"
+            leave(b"no ECG of Ida", folder, "Example_Ida.scp")
+            await listener.until(topic, lambda told: "not an ECG file of a known" in told["detail"])
+            (folder / "Example_Ida.scp").symlink_to("/nowhere")
+            await listener.until(topic, lambda told: "not a file: a link, " in told["detail"])
+    assert len(listener.messages[topic]) == 2
+    for payload in listener.messages[topic]:
+        assert (decode_event(payload).kind, decode_event(payload).instrument) == (
+            "file-set-aside",
+            cart.name,
+        )
+        assert b"Ida" not in payload
 
 
 async def test_with_nobody_identified_nothing_is_sent_as_a_result(tmp_path, mosquitto, listener):
