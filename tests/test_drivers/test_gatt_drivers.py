@@ -820,6 +820,17 @@ def test_a_half_that_comes_twice_is_one_half():
     assert bench.host.settled == {2}
 
 
+def test_the_first_half_of_the_next_person_does_not_complete_that_of_the_one_before():
+    first_of_next = "0214 c800 ea07 01 05 07 3f 1e 2c2e"
+    bench = Bench(SCALE, Scripted()).hears("2a9c", FIRST, first_of_next, "4010 c800 d02b")
+    alone, whole = bench.measurements
+    assert said(alone) == {Metric.BODY_FAT: 22.5, Metric.WEIGHT: 72.37}
+    assert (Flag.QUESTIONABLE in alone.flags, alone.kept) == (True, (1,))
+    assert said(whole) == {Metric.BODY_FAT: 20.0, Metric.WEIGHT: 59.1}
+    assert (Flag.QUESTIONABLE in whole.flags, whole.kept) == (False, (2, 3))
+    assert bench.host.settled == set()
+
+
 def test_a_weight_between_two_halves_is_its_own():
     peripheral = Scripted()
 

@@ -149,7 +149,9 @@ class _Session:
         if isinstance(said, Meaning):
             before = [each for each in self._open if said.completes and each.channel == channel]
             self._open = [each for each in self._open if each not in before]
-            await self._tell(said, [*before, payload])
+            if said.next_begins:
+                self._open.append(payload)
+            await self._tell(said, before if said.next_begins else [*before, payload])
         elif isinstance(said, Strip):
             samples = np.array([said.samples])
             await self._emit(Waveform((said.signal,), said.fs, said.unit, samples, chunk.at))

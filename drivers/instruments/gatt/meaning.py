@@ -27,7 +27,8 @@ class Meaning:
     """One act of measuring; `taken` by the instrument's clock.
 
     `is_live` tells a value that is being measured now from one that may have been stored;
-    `completes` says that the payloads before, that meant nothing yet, belong to it.
+    `completes` says that the payloads before, that meant nothing yet, belong to it; `next_begins`
+    that they are all of it, because the payload at hand is the first of another measurement.
     """
 
     kind: Kind
@@ -37,6 +38,7 @@ class Meaning:
     evidence: tuple[tuple[str, str], ...] = ()
     is_live: bool = False
     completes: bool = False
+    next_begins: bool = False
 
 
 @dataclass(frozen=True, slots=True)

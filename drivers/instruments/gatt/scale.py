@@ -2,7 +2,8 @@
 
 Kilograms and pounds, metres and inches are passed on as sent. Weight and body composition are two
 measurements of one standing on the scale, as they are sent. A body composition may come in two
-payloads; the second completes the first, and if it does not come the first is told as it is.
+payloads; the second completes the first, and if it does not come the first is told as it is. A
+second that contradicts the first is the first of the next measurement, perhaps of somebody else.
 What this project has no metric for (muscle, water, impedance) is evidence.
 """
 
@@ -55,15 +56,15 @@ class Platform:
         if half is None:
             self._half = frame
             return None
+        if _contradicts(half, frame):
+            self._half = frame
+            return replace(_alone(half), next_begins=True)
         return replace(_composition(_merged(half, frame)), completes=True)
 
     def end(self) -> Meaning | None:
         """Return the first half whose second did not come."""
         half, self._half = self._half, None
-        if half is None:
-            return None
-        meaning = _composition(half)
-        return replace(meaning, flags=meaning.flags | {Flag.QUESTIONABLE}, completes=True)
+        return None if half is None else _alone(half)
 
 
 def _weight(frame: Weight) -> Meaning:
@@ -77,6 +78,25 @@ def _weight(frame: Weight) -> Meaning:
         taken=frame.taken.local if frame.taken else None,
         evidence=evidence_of(("user", user_of(frame.user))),
     )
+
+
+_OF_BOTH = frozenset({"fat_percent", "is_multi_packet", "rfu", "rest", "raw"})
+
+
+def _contradicts(half: BodyComposition, other: BodyComposition) -> bool:
+    """Tell whether both say something of one thing, as time or user, and not the same."""
+    said = [
+        (getattr(half, each.name), getattr(other, each.name))
+        for each in fields(other)
+        if each.name not in _OF_BOTH
+    ]
+    return any(a != b for a, b in said if a is not None and b is not None)
+
+
+def _alone(half: BodyComposition) -> Meaning:
+    """Return what a half says whose other half did not come."""
+    meaning = _composition(half)
+    return replace(meaning, flags=meaning.flags | {Flag.QUESTIONABLE}, completes=True)
 
 
 def _merged(half: BodyComposition, other: BodyComposition) -> BodyComposition:
