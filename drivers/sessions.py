@@ -22,13 +22,25 @@ async def listen(
     link: ByteLink, emit: Emit, decoder: Finds[F], read: Callable[[F, Instant], Iterable[Item]]
 ) -> None:
     """Emit what `read` makes of each frame, and what was skipped, until the link is lost."""
+    take = emitting(emit, read)
     async for chunk in link:
         for item in decoder.feed(chunk.data):
-            if isinstance(item, Skipped):
-                await emit(item)
-            else:
-                for said in read(item, chunk.at):
-                    await emit(said)
+            await take(item, chunk.at)
+
+
+def emitting(
+    emit: Emit, read: Callable[[F, Instant], Iterable[Item]]
+) -> Callable[[F | Skipped, Instant], Awaitable[None]]:
+    """Return what emits what `read` makes of a frame, and what was skipped as it is."""
+
+    async def take(item: F | Skipped, at: Instant) -> None:
+        if isinstance(item, Skipped):
+            await emit(item)
+            return
+        for said in read(item, at):
+            await emit(said)
+
+    return take
 
 
 Heard: TypeAlias = tuple[F, Instant]

@@ -17,13 +17,12 @@ from drivers.model import (
     Measurement,
     Metric,
     Reading,
-    Skipped,
     Status,
     Unit,
 )
 from drivers.plausibility import reading
 from drivers.protocols.masimo_mightysat import SEND, Decoder, Frame
-from drivers.sessions import Dialogue
+from drivers.sessions import Dialogue, emitting
 
 DRIVER = "masimo-mightysat"
 PATIENCE_S = 5.0
@@ -45,14 +44,7 @@ class MightySat:
 
     async def run(self, link: ByteLink, emit: Emit) -> None:
         """Have it send, again whenever it stopped, until the link is lost."""
-
-        async def other(item: Frame | Skipped, at: Instant) -> None:
-            if isinstance(item, Skipped):
-                await emit(item)
-                return
-            for told in self._read(item, at):
-                await emit(told)
-
+        other = emitting(emit, self._read)
         async with Dialogue(self._host, link, Decoder(), other) as talk:
             while True:
                 if not self._frames:

@@ -18,13 +18,12 @@ from drivers.model import (
     Measurement,
     Metric,
     Reading,
-    Skipped,
     Status,
     Unit,
 )
 from drivers.plausibility import reading
 from drivers.protocols.viatom_o2 import READ_SENSORS, Answer, Decoder, command
-from drivers.sessions import Dialogue
+from drivers.sessions import Dialogue, emitting
 
 DRIVER = "viatom-o2"
 EVERY_S = 2.0
@@ -44,14 +43,7 @@ class ViatomO2:
 
     async def run(self, link: ByteLink, emit: Emit) -> None:
         """Ask again and again, as far as granted, until the link is lost."""
-
-        async def other(item: Answer | Skipped, at: Instant) -> None:
-            if isinstance(item, Skipped):
-                await emit(item)
-                return
-            for told in self._read(item, at):
-                await emit(told)
-
+        other = emitting(emit, self._read)
         async with Dialogue(self._host, link, Decoder(), other) as talk:
             while True:
                 await talk.tell(Write.FETCH, command(READ_SENSORS))
