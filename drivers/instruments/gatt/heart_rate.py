@@ -1,25 +1,18 @@
 """Heart rate sensors with the Heart Rate Service (0x180D): a stream, with nothing stored."""
 
 from drivers import plausibility
-from drivers.instruments.gatt.meaning import Command, Meaning, Said, evidence_of
+from drivers.instruments.gatt.meaning import Meaning, Said, Streaming, evidence_of
 from drivers.model import Kind, Metric, Reading, Status, Unit
 from drivers.protocols.gatt import characteristics
 from drivers.protocols.gatt.characteristics import Frame
 from drivers.protocols.gatt.heart_rate import RR_PER_S, HeartRate
 
 
-class Belt:
+class Belt(Streaming):
     """What a belt says of the heart under it; remembers nothing."""
 
     driver = "ble-heart-rate"
-    stored: tuple[tuple[str, ...], ...] = ()
     streamed: tuple[tuple[str, ...], ...] = ((characteristics.HEART_RATE,),)
-    facts: tuple[str, ...] = ()
-    commands: tuple[Command, ...] = ()
-    has_records = False
-
-    def learn(self, frame: Frame) -> None:
-        """Take nothing."""
 
     def read(self, channel: str, frame: Frame) -> Said:
         """Return the rate of the moment, none without contact to the skin."""
@@ -37,7 +30,3 @@ class Belt:
             evidence=evidence_of(("rr-s", intervals or None)),
             is_live=True,
         )
-
-    def end(self) -> Meaning | None:
-        """Return nothing: every payload is whole."""
-        return None

@@ -5,7 +5,7 @@ samples come in a second is not documented.
 """
 
 from drivers import plausibility
-from drivers.instruments.gatt.meaning import Command, Meaning, Said
+from drivers.instruments.gatt.meaning import Meaning, Said, Streaming
 from drivers.model import Kind, Metric, Status, Unit
 from drivers.protocols.gatt import characteristics
 from drivers.protocols.gatt.characteristics import Frame
@@ -14,18 +14,11 @@ from drivers.protocols.gatt.jumper import MISSING_PULSE, MISSING_SPO2, JumperVal
 _NO_SATURATION = frozenset({MISSING_SPO2, 177})
 
 
-class JumperFinger:
+class JumperFinger(Streaming):
     """What the oximeter says of the finger in it; remembers nothing."""
 
     driver = "jumper"
-    stored: tuple[tuple[str, ...], ...] = ()
     streamed = ((characteristics.JUMPER_OXIMETRY,),)
-    facts: tuple[str, ...] = ()
-    commands: tuple[Command, ...] = ()
-    has_records = False
-
-    def learn(self, frame: Frame) -> None:
-        """Take nothing."""
 
     def read(self, channel: str, frame: Frame) -> Said:
         """Return the value of the moment."""
@@ -44,7 +37,3 @@ class JumperFinger:
             ),
             is_live=True,
         )
-
-    def end(self) -> Meaning | None:
-        """Return nothing: every payload is whole."""
-        return None

@@ -160,3 +160,19 @@ def shown(number: MedicalFloat | None) -> str | None:
 def status_shown(status: int | None, digits: int) -> str | None:
     """Return a status word as evidence, in hex."""
     return None if status is None else f"{status:0{digits}x}"
+
+
+class Streaming:
+    """The part of a Profile that all have in common that only tell the value of the moment."""
+
+    stored: tuple[tuple[str, ...], ...] = ()
+    facts: tuple[str, ...] = ()
+    commands: tuple[Command, ...] = ()
+    has_records = False
+
+    def learn(self, frame: Frame) -> None:
+        """Take nothing."""
+
+    def end(self) -> Meaning | None:
+        """Return nothing: every payload is whole."""
+        return None

@@ -5,7 +5,7 @@ encrypted. What the bit CorrectCheck says of the finger is not certain: it is ev
 """
 
 from drivers import plausibility
-from drivers.instruments.gatt.meaning import Command, Meaning, Said, evidence_of, flags_of
+from drivers.instruments.gatt.meaning import Meaning, Said, Streaming, evidence_of, flags_of
 from drivers.model import Flag, Kind, Metric, Reading, Status, Unit
 from drivers.protocols.gatt import characteristics
 from drivers.protocols.gatt.characteristics import Frame
@@ -23,18 +23,11 @@ _FLAGS = (
 )
 
 
-class NoninFinger:
+class NoninFinger(Streaming):
     """What the oximeter says of the finger in it; remembers nothing."""
 
     driver = "nonin-ble"
-    stored: tuple[tuple[str, ...], ...] = ()
     streamed = ((characteristics.NONIN_OXIMETRY,),)
-    facts: tuple[str, ...] = ()
-    commands: tuple[Command, ...] = ()
-    has_records = False
-
-    def learn(self, frame: Frame) -> None:
-        """Take nothing."""
 
     def read(self, channel: str, frame: Frame) -> Said:
         """Return the value of the moment."""
@@ -55,10 +48,6 @@ class NoninFinger:
             ),
             is_live=True,
         )
-
-    def end(self) -> Meaning | None:
-        """Return nothing: every payload is whole."""
-        return None
 
 
 def _readings(frame: NoninOximetry) -> tuple[Reading, ...]:
