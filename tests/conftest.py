@@ -12,8 +12,8 @@ import pytest
 from hypothesis import settings
 
 # No deadlines: on two busy cores they measure the neighbours.
-settings.register_profile("dev", deadline=None, max_examples=100)
-settings.register_profile("ci", deadline=None, max_examples=200, print_blob=True)
+settings.register_profile("dev", deadline=None, max_examples=50)
+settings.register_profile("ci", deadline=None, max_examples=100, print_blob=True)
 settings.register_profile("nightly", deadline=None, max_examples=5000, print_blob=True)
 
 default = "ci" if "CI" in os.environ else "dev"

@@ -21,7 +21,7 @@ from drivers.transports.damage import resliced
 
 CAPTURES = Path(__file__).parents[2] / "fixtures" / "captures"
 NAMES = sorted(name for name, entry in REGISTRY.items() if entry.is_gatt)
-EXAMPLES = 100
+EXAMPLES = settings().max_examples
 
 every_driver = pytest.mark.parametrize("name", NAMES)
 
