@@ -7,7 +7,7 @@ that was started at the module is asked for as soon as it says that one has ende
 
 Live        the result asked for after an end was heard in this session; it began when it was
             started here, or when the cuff was seen to fill
-From memory any other result: it may be hours old
+From memory any other result: it may be hours old; and one that equals the last
 Failed      an error other than 00, whatever numbers stand beside it: they may be those of before
 """
 
@@ -174,10 +174,10 @@ class _Session:
     async def _tell_live(
         self, result: Result, at: Instant, began: Instant | None, inflation: Inflation
     ) -> None:
-        self._last = result
-        told = measurement(result, at, is_live=True)
+        is_live, self._last = result != self._last, result
+        told = measurement(result, at, is_live=is_live)
         seen = inflation.result(told.readings, at.mono_ns)
-        await self._emit(replace(told, began=began or seen))
+        await self._emit(replace(told, began=began or seen) if is_live else told)
 
     async def _tell_old(self, result: Result, at: Instant) -> None:
         self._identify()

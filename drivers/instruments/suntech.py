@@ -6,6 +6,8 @@ needed too. The module queues commands: `BETWEEN_S` stands between any two.
 
 Live          the result of a measurement that was started in this session: that is when it began
 From memory   any other result that is heard: it may be hours old; one told before is not told again
+              unless it was asked for: then too it may be the one of before. After the module broke
+              off a measurement nothing is asked for
 Failed        an error other than 0, with its words
 
 Which letter stands for the end of a measurement the sources tell only in passing (K, "done"), so
@@ -41,6 +43,8 @@ DRIVER = "suntech"
 ANSWER_S = 1.0
 BETWEEN_S = 0.5
 MEASURES_S = 180.0
+LEAST_S = 5.0  # no cuff measures faster: a result that is there sooner is that of before
+NS = 1_000_000_000
 BUSY_ATTEMPTS = 5
 LISTEN_S = 600.0
 
@@ -121,13 +125,14 @@ class _Session:
             words = LETTERS.get(answer or "", "no answer")
             await self._tell(NoticeKind.REFUSED, f"does not begin to measure: {words}")
             return
-        wish: object = None
+        ended: object = None
         if answer == suntech.RECEIVED:
-            wish = await talk.attend(MEASURES_S, _is_end, Wish.STOP)
-        if wish is not Wish.STOP and await self._fetch(talk, began):
+            ended = await talk.attend(MEASURES_S, _is_end, Wish.STOP)
+        broken_off = isinstance(ended, tuple) and ended[0].letter == suntech.ABORTED
+        if not (broken_off or ended is Wish.STOP) and await self._fetch(talk, began):
             return
         await self._order(talk, command(suntech.ABORT))
-        await self._tell(NoticeKind.STATE, _ENDED_HERE if wish is Wish.STOP else _NO_RESULT)
+        await self._tell(NoticeKind.STATE, _ENDED_HERE if ended is Wish.STOP else _NO_RESULT)
 
     async def _order(self, talk: Dialogue[Frame], order: bytes) -> str | None:
         """Have the module do something; return the letter it answers, None if there is none."""
@@ -145,12 +150,15 @@ class _Session:
         question = command(suntech.ASK_RESULT)
         for _ in range(int(MEASURES_S / ANSWER_S)):
             heard = await talk.ask(Write.FETCH, question, _is_letter_or_result, ANSWER_S)
-            if heard is not None and heard[0].result is not None:
-                self._last = found = heard[0].result
-                told = measurement(found, heard[0].raw, heard[1], is_live=True)
-                await self._emit(replace(told, began=began))
+            if heard is None:
+                return False
+            (frame, at), found = heard, heard[0].result
+            if found is not None and at.mono_ns - began.mono_ns >= LEAST_S * NS:
+                is_live, self._last = found != self._last, found
+                told = measurement(found, frame.raw, at, is_live=is_live)
+                await self._emit(replace(told, began=began) if is_live else told)
                 return True
-            if heard is None or heard[0].letter != suntech.BUSY:
+            if found is None and frame.letter != suntech.BUSY:
                 return False
             if await talk.attend(ANSWER_S, _is_end, Wish.STOP) is Wish.STOP:
                 return False

@@ -192,3 +192,21 @@ def test_a_wish_while_the_module_measures_already_is_refused_and_dates_nothing()
     notice, told = items
     assert (notice.kind, type(told)) == (NoticeKind.REFUSED, Measurement)
     assert told.began is None
+
+
+def test_a_result_that_equals_the_last_may_be_that_of_before():
+    clock = RecordedTime()
+    link = MemoryLink(
+        clock.now, ALL, hear=lambda data: encode(FOUND) if data == command(18) else b""
+    )
+
+    async def run():
+        driver = StxNibp(BenchHost(clock, ALL), Settings())
+        running = asyncio.ensure_future(items_until_lost(driver, link))
+        for _ in range(2):
+            link.send(encode(Ended()))
+            await clock.sleep(60)
+        link.lose()
+        return await running
+
+    assert [item.flags for item in clock.run(run())] == [frozenset(), {Flag.FROM_MEMORY}]

@@ -159,3 +159,37 @@ def test_a_module_that_is_busy_is_asked_again_and_one_that_refuses_is_told():
 def test_a_result_survives_its_frame():
     result = Result(129, 82, 97, 71, 30, 1, 0)
     assert result_frame(result).result == result
+
+
+def old_result_after(answer, *ends):
+    """Items when a module that still holds a result answers a start so, and ends it so."""
+    clock = RecordedTime()
+
+    def hear(data):
+        if data == command(suntech.ASK_RESULT):
+            return EXAMPLE
+        return encode(letter(answer)) if data == command(suntech.START_ADULT) else b""
+
+    link, host = MemoryLink(clock.now, ALL, hear=hear), BenchHost(clock, ALL)
+
+    async def run():
+        running = asyncio.ensure_future(items_until_lost(SunTech(host, Settings()), link))
+        await clock.sleep(2)
+        link.send(EXAMPLE)
+        await clock.sleep(1)
+        assert host.wishes.tell(Wish.MEASURE)
+        await clock.sleep(20)
+        for end in ends:
+            link.send(encode(letter(end)))
+        await clock.sleep(60)
+        link.lose()
+        return await running
+
+    return [item for item in clock.run(run()) if isinstance(item, Measurement)]
+
+
+@pytest.mark.parametrize("way", ["KK", "OK", "OA"])
+def test_a_result_that_the_module_still_held_is_not_that_of_what_was_started(way):
+    told = old_result_after(*way)
+    assert {item.flags for item in told} == {frozenset({Flag.FROM_MEMORY})}
+    assert {item.began for item in told} == {None}
