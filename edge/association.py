@@ -17,8 +17,9 @@ back. That never helps a value of which nobody knows that it is new: the first o
 SEQUENCED, a BLIND one; nor one of STAMPED whose own time is not surely after that beginning, for
 then it is another act's.
 
-A measurement that carries a device time or says that it comes from memory is judged as STAMPED
-whatever the instrument usually is. What cannot be proven is quarantined, never guessed.
+A measurement of LIVE or STICKY that carries a device time or says that it comes from memory is
+judged as STAMPED: no change that is seen on the link makes it new. What cannot be proven is
+quarantined, never guessed.
 """
 
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def is_stored(measurement: Measurement) -> bool:
 
 def judged_as(event: Measured) -> Memory:
     """Return the memory class this one measurement is judged by."""
-    if event.memory is Memory.LIVE and is_stored(event.measurement):
+    if event.memory in {Memory.LIVE, Memory.STICKY} and is_stored(event.measurement):
         return Memory.STAMPED
     return event.memory
 

@@ -213,6 +213,14 @@ def test_a_change_seen_in_the_visit_is_offered_when_the_whole_cycle_fits():
     assert only_item(room(opened(100), change)).state is ItemState.ACCEPTED
 
 
+def test_a_change_to_a_value_out_of_a_memory_does_not_make_it_new():
+    said = measurement(at=400, flags=frozenset({Flag.FROM_MEMORY}))
+    change = measured(
+        400, Memory.STICKY, settle_s=180, unchanged_until=moment(399), measurement=said
+    )
+    assert only_item(room(opened(100), change)).state is ItemState.QUARANTINED
+
+
 def test_a_change_whose_cycle_may_have_begun_before_the_visit_is_quarantined():
     change = measured(200, Memory.STICKY, settle_s=180, unchanged_until=moment(199))
     assert only_item(room(opened(100), change)).state is ItemState.QUARANTINED
