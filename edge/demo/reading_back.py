@@ -61,11 +61,6 @@ async def held(record: Path) -> Held:
     )
 
 
-async def held_values(record: Path) -> list[HeldValue]:
-    """Ask the record system which values it holds."""
-    return (await held(record)).values
-
-
 def compare(sent: Sequence[Sent], held: Held) -> list[str]:
     """Return how what is held differs from what was sent, result by result, value by value."""
     results = {each.result_id: each for each in held.results if not each.withdrawn}

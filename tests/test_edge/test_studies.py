@@ -144,10 +144,11 @@ class Room:
         await self.visit()
         await self.leave()
 
-    def desk(self):
+    def desk(self, content=True):
         """Somebody who is signed in."""
-        store = self.store
-        desk = Desk(self.station.chronicle, self.time, None, store.subject, "run", store.study)
+        what_is_in = self.store.study if content else None
+        who_is = self.store.subject
+        desk = Desk(self.station.chronicle, self.time, None, who_is, "run", what_is_in)
         desk.operator = Operator(PERSON, "R. Amsel")
         return desk
 
@@ -373,6 +374,16 @@ def test_a_study_that_names_another_patient_is_taken_only_by_who_says_so(tmp_pat
         await room.time.sleep(5)
         rows = await room.store.rows(10)
         assert [read(row.payload).subjects for row in rows] == [{SVEN.reference}] * 4
+
+    in_a_room(tmp_path, story)
+
+
+def test_a_contradiction_stands_when_what_the_file_held_cannot_be_looked_at_any_more(tmp_path):
+    async def story(room):
+        await room.visit(SVEN)
+        await room.drop(recorded())
+        with pytest.raises(Refused, match="names another patient than the one in the room"):
+            await room.desk(content=False).take(room.items[0].sequence)
 
     in_a_room(tmp_path, story)
 

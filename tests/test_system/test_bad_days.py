@@ -15,7 +15,7 @@ from drivers.virtual.pty_port import PtyPort, on_a_thread
 from edge.clock import ManualClock, SystemClock
 from edge.demo.door import Door, of_kind
 from edge.demo.processes import verb
-from edge.demo.reading_back import held_values
+from edge.demo.reading_back import held
 from edge.store import FILE_NAME, Store, StoreFull
 
 pytestmark = pytest.mark.system
@@ -166,11 +166,11 @@ async def filed(folder, of=None):
 
     A stream goes on: beside the value of a test, a later steady one may be filed as well.
     """
-    held = await held_values(folder / "record.db")
+    there = (await held(folder / "record.db")).values
     if of is not None:
-        held = [each for each in held if each.result_id == of.result_id]
+        there = [each for each in there if each.result_id == of.result_id]
     results = {}
-    for value in held:
+    for value in there:
         results.setdefault((value.result_id, value.subject), {})[value.metric] = value.value
     return [(*key, values["spo2"], values["pulse-rate"]) for key, values in results.items()]
 
