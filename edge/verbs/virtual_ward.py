@@ -49,8 +49,10 @@ async def run_ward(names: Sequence[str], scenarios: Sequence[str], seed: int) ->
             for name in scenarios:
                 scenario = SCENARIOS[name]
                 address = ADDRESS.format(next(numbers))
-                await ward.add(scenario.plays(), scenario.manners, address)
-                tell(f"scenario {name}", address, scenario.driver)
+                ours, *others = await ward.play(scenario, address)
+                tell(f"scenario {name}", ours.address, scenario.driver)
+                for other in others:
+                    tell(f"scenario {name}, not ours", other.address, scenario.driver)
             await stopped.wait()
     return 0
 

@@ -11,8 +11,8 @@ import pytest
 
 from drivers.contract import Write
 from drivers.entry import LinkKind
-from drivers.errors import LinkLost, LinkNotFound
-from drivers.model import Flag, Measurement, Metric, Skipped, Status
+from drivers.errors import LinkLost, LinkNotFound, Unpaired
+from drivers.model import Flag, Measurement, Metric, Notice, Skipped, Status
 from drivers.registry import REGISTRY
 from drivers.transports.bench import BenchHost
 from drivers.transports.ble.bus import Bluez
@@ -20,10 +20,8 @@ from drivers.transports.ble.ladder import Limits
 from drivers.transports.ble.pairing import Pairing as Operator
 from drivers.transports.ble.radio import Radio
 from drivers.transports.gatt_pipe import piped
-from drivers.virtual.bluetooth.manners import PLAIN
 from drivers.virtual.bluetooth.piped import PipedInstrument
-from drivers.virtual.bluetooth.scenarios import PRESSURES, SCENARIOS, SPECIALS
-from drivers.virtual.gatt.cuff import virtual_cuff
+from drivers.virtual.bluetooth.scenarios import PRESSURES, SCENARIOS, SPECIALS, Scenario
 from edge.clock import SystemClock
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(90)]
@@ -49,6 +47,8 @@ class Hub:
         self.driver = driver
         self.clock = clock
         self.host = None
+        self.others = []
+        self.asked = 0  # by the radio's agent, of a person
 
     async def session(self, *granted, until=None, **options):
         """Return what one session emits, until the link is lost or so many measurements came."""
@@ -80,6 +80,11 @@ def measured(items):
     return [item for item in items if isinstance(item, Measurement)]
 
 
+async def agrees(_):
+    """Answer as an operator who holds the instrument."""
+    return True
+
+
 def skipped(items):
     return [item for item in items if isinstance(item, Skipped)]
 
@@ -97,21 +102,24 @@ def listening(ward):
     """A way to have a hub that has enrolled one instrument."""
 
     @asynccontextmanager
-    async def listen(played, manners, driver, passkey=None):
-        instrument = await ward.add(played, manners)
+    async def listen(scenario, passkey=None):
+        instrument, *others = await ward.play(scenario)
         clock = SystemClock(assume_trusted=True)
 
         async def tell(_):
             pass
 
         async def answer(_):
+            hub.asked += 1
             return True if passkey is None else passkey
 
         radio = Radio(clock, frozenset({instrument.address}), Limits(), tell)
+        hub = Hub(radio, instrument, scenario.driver, clock)
+        hub.others = others
         radio.answer_pairing(lambda _: True, answer)
         running = asyncio.ensure_future(radio.run())
         try:
-            yield Hub(radio, instrument, driver, clock)
+            yield hub
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -124,8 +132,7 @@ def playing(listening):
     """A way to play a scenario."""
 
     def play(name, passkey=None):
-        scenario = SCENARIOS[name]
-        return listening(scenario.plays(), scenario.manners, scenario.driver, passkey)
+        return listening(SCENARIOS[name], passkey)
 
     return play
 
@@ -279,12 +286,46 @@ async def test_a_wrong_clock_still_tells_how_old_a_reading_is(playing, name, off
     assert offset_s
 
 
-async def test_the_same_model_next_door_is_never_connected_to(playing, ward):
-    next_door = virtual_cuff(2, measure_at_s=(0,), address="C0:FF:EE:00:00:02", hangs_up=True)
-    other = await ward.add(next_door)
-    async with playing("several-stored") as hub:
-        assert len(measured(await hub.session())) == 4
-    assert other.connections == 0
+async def test_the_same_model_next_door_is_never_connected_to(playing):
+    async with playing("same-model-next-door") as hub:
+        (other,) = hub.others
+        assert other.instrument.peer.name == hub.instrument.instrument.peer.name
+        await other.advertised(5)
+        assert len(measured(await hub.session())) >= 1
+        assert (hub.instrument.connections, other.connections) == (1, 0)
+
+
+# ---- bonds that are lost
+
+
+@pytest.mark.parametrize(
+    ("name", "bonds"), [("battery-is-changed", 0), ("phone-takes-the-only-bond", 1)]
+)
+async def test_a_bond_that_the_instrument_lost_is_told_and_made_anew_by_an_operator(
+    playing, ward, name, bonds
+):
+    async with playing(name) as hub:
+        assert measured(await hub.session(until=1))
+        await ward.befallen()
+        for _ in range(2):
+            with pytest.raises(Unpaired, match="--again"):
+                await hub.session(until=1)
+        assert hub.instrument.bonds == bonds
+        bluez = Bluez()
+        operator = await Operator.on(bluez, None)
+        await operator.pair(hub.instrument.address, agrees, again=True, within_s=PATIENCE_S)
+        bluez.close()
+        assert measured(await hub.session(until=1))
+        assert hub.instrument.bonds == 1
+
+
+async def test_a_hub_that_lost_its_bond_pairs_anew_with_what_is_enrolled(playing, ward):
+    async with playing("host-forgets-the-bond") as hub:
+        assert measured(await hub.session(until=1))
+        await ward.befallen()
+        assert hub.instrument.bonds == 1
+        assert measured(await hub.session(until=1))
+        assert (hub.instrument.bonds, hub.asked) == (1, 2)
 
 
 # ---- records
@@ -301,6 +342,25 @@ async def test_what_a_report_of_records_brings_is_kept_and_nothing_is_deleted(pl
     assert len(measured(items)) == count
     assert written[0] == "0401"
     assert not [data for data in written if data.startswith("02")]
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "told"),
+    [
+        ("records-not-configured", ["0401"], "refused with ATT error 0xfd"),
+        ("records-in-progress", ["0401", "0101"], "refused with ATT error 0xfe"),
+        ("operators-refused", ["0401", "0101"], "operation 1 ended with 4"),
+    ],
+)
+async def test_a_request_for_records_that_is_refused_is_told_and_the_stream_goes_on(
+    playing, name, asked, told
+):
+    async with playing(name) as hub:
+        items = await hub.session(Write.FETCH, Write.DELETE_RECORDS)
+        written = [data.hex() for _, data in hub.instrument.instrument.written]
+    assert [value(each, Metric.PULSE_RATE) for each in measured(items)] == [60.0]
+    assert written == asked
+    assert [each.text for each in items if isinstance(each, Notice) and told in each.text]
 
 
 async def test_a_finger_that_is_lost_and_found_leaves_no_number_between(playing):
@@ -326,7 +386,7 @@ async def test_every_instrument_of_the_registry_that_has_a_radio_is_measured_by_
     soon = SOON.get(name, {}) if entry.pipe else {"measure_at_s": (0,)}
     virtual = entry.simulator()(1, **soon)
     played = PipedInstrument(virtual, entry.pipe, name) if entry.pipe else virtual
-    async with listening(played, PLAIN, name) as hub:
+    async with listening(Scenario(name, lambda: played)) as hub:
         assert measured(await hub.session(*entry.writes - NOT_ALLOWED, until=1))
 
 

@@ -93,6 +93,12 @@ class Adapter:
         self._tree.remove_under(path)
         self._tree.remove(path)
 
+    async def forget_instrument(self, address: str) -> None:
+        """Forget an instrument and its bond, as when the hub's disk was replaced."""
+        for path, device in tuple(self.devices.items()):
+            if device.address == address:
+                await self._forget_device(path)
+
     async def lose_strangers(self) -> None:
         """Forget all that are not bonded."""
         for path, device in tuple(self.devices.items()):
@@ -142,14 +148,16 @@ class Adapter:
 
     async def _remove(self, message: Message) -> Answer:
         path = message.body[0]
-        device = self.devices.get(path)
-        if device is None:
+        if path not in self.devices:
             raise bluez_error("DoesNotExist", "Does Not Exist")
+        await self._forget_device(path)
+        return NOTHING
+
+    async def _forget_device(self, path: str) -> None:
         if self._radio.keystore is not None:
-            await self._radio.keystore.delete(device.identity)
+            await self._radio.keystore.delete(self.devices[path].identity)
             await self._radio.refresh_resolving_list()
         await self.lose_device(path)
-        return NOTHING
 
     def _be_ready(self) -> None:
         if not self.is_powered:

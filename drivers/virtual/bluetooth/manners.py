@@ -33,12 +33,14 @@ class Manners:
 
     `asks_for_security` is a Security Request as soon as it is connected. `answers_late`: what it
     has to send goes out before it answers the write that subscribed. `names_itself_later`: the name
-    is not in the advertisement but in what follows it. `drops` happens `drop_times` times.
+    is not in the advertisement but in what follows it. `holds_one_bond`: a new host's bond replaces
+    the last one's. `drops` happens `drop_times` times.
     """
 
     pairing: Pairing = Pairing.NONE
     passkey: int = 123456
     asks_for_security: bool = False
+    holds_one_bond: bool = False
     has_private_address: bool = False
     names_itself_later: bool = False
     answers_connect: bool = True

@@ -17,7 +17,14 @@ from drivers.contract import Clock
 from drivers.transports.memory_gatt import Sent
 from drivers.virtual.bluetooth import advertising
 from drivers.virtual.bluetooth.manners import NEED_PASSKEY, PLAIN, Drop, Manners
-from drivers.virtual.bluetooth.radio import Air, Deaf, InstrumentKeys, new_radio, pair_by
+from drivers.virtual.bluetooth.radio import (
+    Air,
+    Deaf,
+    InstrumentKeys,
+    OneBond,
+    new_radio,
+    pair_by,
+)
 from drivers.virtual.bluetooth.server import Instrument, InstrumentServer
 from drivers.virtual.gatt.table import advertised
 
@@ -52,6 +59,8 @@ class RadioPeripheral:
             is_private=manners.has_private_address,
             controller=Controller if manners.answers_connect else Deaf,
         )
+        if manners.holds_one_bond:
+            self._device.keystore = OneBond()
         pair_by(self._device, self.keys, needs_passkey=manners.pairing in NEED_PASSKEY)
         self._server = InstrumentServer(self._device, instrument, manners.pairing, self._asked)
         self._device.gatt_server.max_mtu = manners.mtu
@@ -102,6 +111,11 @@ class RadioPeripheral:
     async def connected(self, times: int) -> None:
         """Return when it has been connected to so many times in all."""
         while self.connections < times:
+            await self._clock.sleep(TICK_S)
+
+    async def left_bonded(self) -> None:
+        """Return when it has a bond and nobody is connected."""
+        while self.is_connected or not self.bonds:
             await self._clock.sleep(TICK_S)
 
     async def go_away(self) -> None:

@@ -13,7 +13,7 @@ from bumble.core import InvalidArgumentError
 from bumble.device import Connection, Device, DeviceConfiguration
 from bumble.hci import Address
 from bumble.host import Host
-from bumble.keys import MemoryKeyStore
+from bumble.keys import MemoryKeyStore, PairingKeys
 from bumble.link import LocalLink
 from bumble.pairing import PairingConfig, PairingDelegate
 from bumble.transport.common import AsyncPipeSink
@@ -60,6 +60,15 @@ def new_radio(
     device = Device(config=settings, host=Host(chip, AsyncPipeSink(chip)))
     device.keystore = MemoryKeyStore()
     return device
+
+
+class OneBond(MemoryKeyStore):
+    """Keys of an instrument that has room for one bond: a new one takes the place of the last."""
+
+    async def update(self, name: str, keys: PairingKeys) -> None:
+        """Keep these and no others."""
+        self.all_keys.clear()
+        await super().update(name, keys)
 
 
 class Deaf(Controller):

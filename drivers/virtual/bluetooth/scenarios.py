@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from drivers.protocols.gatt import characteristics as known
-from drivers.protocols.gatt.blood_pressure import BloodPressure, CuffStatus
+from drivers.protocols.gatt.blood_pressure import BloodPressure, CuffFeature, CuffStatus
 from drivers.protocols.gatt.characteristics import encode
 from drivers.protocols.gatt.date_time import DateTime
 from drivers.protocols.gatt.medical_float import Number, Special
@@ -22,6 +22,7 @@ from drivers.protocols.gatt.oximetry import (
     Saturation,
 )
 from drivers.protocols.gatt.temperature import Site, Temperature
+from drivers.virtual.bluetooth.aftermath import Aftermath
 from drivers.virtual.bluetooth.manners import PLAIN, Drop, Manners, Pairing
 from drivers.virtual.bluetooth.scripted import Said, Scripted
 from drivers.virtual.bluetooth.server import Instrument
@@ -30,6 +31,8 @@ from drivers.virtual.gatt.oximeter import virtual_oximeter
 
 CUFF, THERMOMETER, OXIMETER = "ble-blood-pressure", "ble-thermometer", "ble-oximeter"
 YEAR_S = 365 * 86400.0
+HOUR_S = 3600
+MULTIPLE_BONDS = CuffFeature.MULTIPLE_BONDS
 TAKEN = DateTime(2026, 11, 23, 9, 15, 30)
 SPECIALS = tuple(Special)
 PRESSURES = ("systolic", "diastolic", "mean", "pulse_rate")
@@ -43,11 +46,16 @@ COUNT, REPORT = b"\x04\x01", b"\x01\x01"
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One instrument, its manners, and the driver that is to cope with it."""
+    """One instrument, its manners, and the driver that is to cope with it.
+
+    `beside` is another one on the air that nobody enrolled; `then` is what becomes of the bond.
+    """
 
     driver: str
     plays: Callable[[], Instrument]
     manners: Manners = PLAIN
+    beside: Callable[[], Instrument] | None = None
+    then: Aftermath | None = None
 
 
 def _cuff(*payloads: bytes) -> Callable[[], Instrument]:
@@ -57,6 +65,11 @@ def _cuff(*payloads: bytes) -> Callable[[], Instrument]:
 def _virtual(manners: Manners = PLAIN, **scene: object) -> Scenario:
     options = {"measure_at_s": (0,), "hangs_up": True, **scene}
     return Scenario(CUFF, lambda: virtual_cuff(1, **options), manners)
+
+
+def _bonded(then: Aftermath) -> Scenario:
+    manners = Manners(pairing=Pairing.JUST_WORKS)
+    return Scenario(OXIMETER, lambda: virtual_oximeter(1), manners, then=then)
 
 
 def _pressures() -> Iterator[bytes]:
@@ -164,7 +177,27 @@ def _records(counted: int, reported: int, outcome: int) -> Callable[[], Instrume
     return lambda: Scripted([], answers=answers, more=(known.SPOT_CHECK,))
 
 
+def _refusing_records(code: int, *, at: bytes) -> Callable[[], Instrument]:
+    """Return an oximeter that streams, and refuses one request for records with an ATT error."""
+    return lambda: Scripted(
+        [_IN_STREAM],
+        answers={(known.RECORD_ACCESS, COUNT): [(known.RECORD_ACCESS, bytes([5, 0, 3, 0]))]},
+        refuses={(known.RECORD_ACCESS, at): code},
+        more=(known.SPOT_CHECK,),
+    )
+
+
+def _without_operators() -> Instrument:
+    """Return an oximeter that streams, and whose record access knows no operator."""
+    answers = {
+        (known.RECORD_ACCESS, request): [(known.RECORD_ACCESS, bytes([6, 0, request[0], 4]))]
+        for request in (COUNT, REPORT)
+    }
+    return Scripted([_IN_STREAM], answers=answers, more=(known.SPOT_CHECK,))
+
+
 _FINE = encode(WHOLE)
+_IN_STREAM = (known.CONTINUOUS, encode(Continuous(Saturation(Number(97), Number(60)))))
 
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
     {
@@ -186,6 +219,24 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         "bonds": Scenario(
             OXIMETER, lambda: virtual_oximeter(1), Manners(pairing=Pairing.JUST_WORKS)
         ),
+        "battery-is-changed": _bonded(Aftermath.BATTERY_CHANGE),
+        "host-forgets-the-bond": _bonded(Aftermath.HOST_FORGETS),
+        "phone-takes-the-only-bond": Scenario(
+            CUFF,
+            lambda: virtual_cuff(
+                1,
+                measure_at_s=tuple(range(0, HOUR_S, 2)),
+                hangs_up=True,
+                features=0x3F - MULTIPLE_BONDS,
+            ),
+            Manners(pairing=Pairing.JUST_WORKS, holds_one_bond=True),
+            then=Aftermath.PHONE_PAIRS,
+        ),
+        "same-model-next-door": Scenario(
+            CUFF,
+            lambda: virtual_cuff(1, measure_at_s=(1,), backlog=1, hangs_up=True),
+            beside=lambda: virtual_cuff(2, measure_at_s=(0,), hangs_up=True),
+        ),
         "asks-for-security": _virtual(Manners(pairing=Pairing.JUST_WORKS, asks_for_security=True)),
         "shows-a-passkey": _virtual(Manners(pairing=Pairing.SHOWS_PASSKEY, passkey=204060)),
         "private-address": _virtual(
@@ -200,6 +251,9 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         "no-records": Scenario(OXIMETER, _records(0, 0, 6)),
         "records-are-missing": Scenario(OXIMETER, _records(3, 2, 1)),
         "report-is-aborted": Scenario(OXIMETER, _records(3, 2, 8)),
+        "records-not-configured": Scenario(OXIMETER, _refusing_records(0xFD, at=COUNT)),
+        "records-in-progress": Scenario(OXIMETER, _refusing_records(0xFE, at=REPORT)),
+        "operators-refused": Scenario(OXIMETER, _without_operators),
         "finger-lost-and-found": Scenario(OXIMETER, lambda: Scripted([*_lossy_stream()])),
         "empty-payload": Scenario(CUFF, _cuff(b"", _FINE)),
         "records-and-a-stream": Scenario(

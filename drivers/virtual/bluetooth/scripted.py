@@ -18,9 +18,9 @@ Said = tuple[str, bytes]
 class Scripted:
     """Sends `says` to whoever subscribes, then hangs up; `answers` are what a write brings.
 
-    `more` it could send and does not. `holds` may be read, and what is written stays in it where
-    there is no answer to it. One that answers hangs up a while after every answer was given, and
-    later where one is not asked for.
+    `refuses` are writes, and the ATT errors that they bring. `more` it could send and does not.
+    `holds` may be read, and what is written stays in it where there is no answer to it. One that
+    answers hangs up a while after every answer was given, and later where one is not asked for.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class Scripted:
         holds: Mapping[str, bytes] | None = None,
         answers: Mapping[Said, Sequence[Said]] | None = None,
         *,
+        refuses: Mapping[Said, int] | None = None,
         more: Sequence[str] = (),
     ) -> None:
         self.peer = Peer(ADDRESS, name="Scripted")
@@ -37,7 +38,8 @@ class Scripted:
         self._left = deque(says)
         self._holds = dict(holds or {})
         self._answers = {said: tuple(answer) for said, answer in (answers or {}).items()}
-        self._unasked = {*self._answers}
+        self._refuses = dict(refuses or {})
+        self._unasked = {*self._answers, *self._refuses}
         self._idle = 0  # how often it was asked in vain for what it says
         self._replies: deque[Said] = deque()
         self._subscribed: set[str] = set()
@@ -91,6 +93,9 @@ class Scripted:
     def write(self, channel: str, data: bytes) -> None:
         """Answer, or hold what was written."""
         self.written.append((channel, data))
+        if (channel, data) in self._refuses:
+            self._unasked.discard((channel, data))
+            raise RequestRefused(channel, self._refuses[channel, data])
         if (channel, data) in self._answers:
             self._unasked.discard((channel, data))
             self._replies.extend(self._answers[channel, data])

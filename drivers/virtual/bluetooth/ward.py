@@ -5,18 +5,23 @@ async with Ward(folder, clock) as ward:
     ... # DBUS_SYSTEM_BUS_ADDRESS is ward.address
 """
 
+import asyncio
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from drivers.contract import Clock
 from drivers.errors import SettingsError
+from drivers.virtual.bluetooth.aftermath import befall
 from drivers.virtual.bluetooth.bluez import Bluez
 from drivers.virtual.bluetooth.bus import PrivateBus
 from drivers.virtual.bluetooth.manners import PLAIN, Manners
 from drivers.virtual.bluetooth.peripheral import RadioPeripheral
 from drivers.virtual.bluetooth.radio import Air
+from drivers.virtual.bluetooth.scenarios import Scenario
 from drivers.virtual.bluetooth.server import Instrument
+
+_NEXT_DOOR = 0x80  # in the last octet of an address
 
 
 class Ward:
@@ -28,6 +33,7 @@ class Ward:
         self._air = Air()
         self.bluez = Bluez(self._air)
         self._instruments: list[RadioPeripheral] = []
+        self._to_come: list[asyncio.Task[None]] = []
 
     @property
     def address(self) -> str:
@@ -47,6 +53,22 @@ class Ward:
         await peripheral.power_on()
         self._instruments.append(peripheral)
         return peripheral
+
+    async def play(self, scenario: Scenario, address: str | None = None) -> list[RadioPeripheral]:
+        """Put a scenario on the air: its instrument, and whatever is beside it."""
+        ours = await self.add(scenario.plays(), scenario.manners, address)
+        if scenario.then is not None:
+            befalling = befall(ours, scenario.then, self.bluez.adapter, self._air)
+            self._to_come.append(asyncio.ensure_future(befalling))
+        if scenario.beside is None:
+            return [ours]
+        first, _, last = ours.address.rpartition(":")
+        next_door = f"{first}:{int(last, 16) ^ _NEXT_DOOR:02X}"
+        return [ours, await self.add(scenario.beside(), PLAIN, next_door)]
+
+    async def befallen(self) -> None:
+        """Return when all has happened that scenarios have happen after a connection."""
+        await asyncio.gather(*self._to_come)
 
     async def restart_daemon(self) -> None:
         """Have bluetoothd crash and come again."""
@@ -76,6 +98,9 @@ class Ward:
         trace: TracebackType | None,
     ) -> None:
         """End everything."""
+        for each in self._to_come:
+            each.cancel()
+        await asyncio.gather(*self._to_come, return_exceptions=True)
         for instrument in self._instruments:
             await instrument.power_off()
         await self.bluez.stop()

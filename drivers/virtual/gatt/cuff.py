@@ -38,6 +38,7 @@ class CuffScene(PatientScene, frozen=True, forbid_unknown_fields=True, kw_only=T
     user: int | None = None
     status: int = 0
     step_mmhg: float = STEP_MMHG
+    features: int = 0x3F  # what it says that it can do: all of it
 
 
 def virtual_cuff(seed: int, **options: object) -> VirtualPeripheral:
@@ -77,7 +78,11 @@ def virtual_cuff(seed: int, **options: object) -> VirtualPeripheral:
         scene.ware("Virtual cuff", "Virtual BP"),
         scene.habits(),
         sends=(characteristics.BLOOD_PRESSURE, characteristics.CUFF_PRESSURE),
-        facts={characteristics.BLOOD_PRESSURE_FEATURE: BloodPressureFeature(CuffFeature(0x3F))},
+        facts={
+            characteristics.BLOOD_PRESSURE_FEATURE: BloodPressureFeature(
+                CuffFeature(scene.features)
+            )
+        },
         stream=stream,
         start=start,
     )
