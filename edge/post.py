@@ -7,13 +7,14 @@ and folded into the room.
 import logging
 
 from drivers.model import Instant
+from drivers.transports.ble.ladder import Step
 from edge.chronicle import Chronicle
 from edge.clock import Clock, utc
 from edge.contract.dialogue import RESEND_AT_ONCE, AssignPatient, CloseAssociation, Command, Resend
 from edge.contract.messages import EventNotice, JournalHead
 from edge.contract.topics import EventKind
 from edge.desk import Desk
-from edge.events import Measured, Parked, Receipted, Recorded
+from edge.events import Measured, Parked, RadioActed, Receipted, Recorded
 from edge.observation import Moment
 from edge.publish.publisher import Publisher
 from edge.publish.window import Parked as GivenUp
@@ -35,6 +36,7 @@ class Post:
         self._chronicle = chronicle
         self._store = store
         self._clock = clock
+        self._is_radio_alarmed = False  # of this run: the next one climbs its ladder anew
 
     async def on_receipt(self, receipt: Receipt) -> None:
         """Journal a receipt and end its row."""
@@ -83,6 +85,8 @@ class Post:
             kind, detail, result_id = EventKind.RESULT_PARKED, event.reason, event.result_id
         elif isinstance(event, Receipted) and self._is_refused(event.result_id):
             kind, result_id = EventKind.RESULT_REFUSED, event.result_id
+        elif isinstance(event, RadioActed):
+            kind, detail = self._radio(event.step), event.text
         if kind is None:
             return None
         return EventNotice(
@@ -93,6 +97,17 @@ class Post:
             result_id=result_id,
             detail=detail or None,
         )
+
+    def _radio(self, step: str) -> EventKind | None:
+        """Return what to tell of a step: an alarm, and its end. What is repaired needs nobody."""
+        was_alarmed = self._is_radio_alarmed
+        if step == Step.ALARM:
+            self._is_radio_alarmed = True
+            return EventKind.RADIO_ALARM
+        if step == Step.RECOVERED:
+            self._is_radio_alarmed = False
+            return EventKind.RADIO_RECOVERED if was_alarmed else None
+        return None
 
     def _is_refused(self, result_id: str) -> bool:
         state = self._chronicle.state

@@ -47,6 +47,8 @@ class EventKind(StrEnum):
     REJECTED_READING = "rejected-reading"
     QUARANTINE = "quarantine"
     FILE_SET_ASIDE = "file-set-aside"
+    RADIO_ALARM = "radio-alarm"
+    RADIO_RECOVERED = "radio-recovered"
     CLOCK_FAULT = "clock-fault"
     RESULT_REFUSED = "result-refused"
     RESULT_PARKED = "result-parked"
