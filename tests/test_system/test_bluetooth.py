@@ -49,7 +49,7 @@ class QuickClock:
 
 
 class Person:
-    """Who answers what BlueZ asks; notes what was asked."""
+    """Who answers what BlueZ asks, or does something about it; notes what was asked."""
 
     def __init__(self, answer=True):
         self.answer = answer
@@ -57,7 +57,7 @@ class Person:
 
     async def __call__(self, question):
         self.asked.append((question.asked, question.passkey))
-        return self.answer
+        return await self.answer(question) if callable(self.answer) else self.answer
 
 
 class Hub:
@@ -347,6 +347,67 @@ async def test_a_passkey_on_the_instrument_is_asked_of_a_person(ward):
     async with hub_with(cuff, person=Person(345)) as hub:
         assert len(await hub.session(cuff)) == 1
         assert hub.person.asked[0] == (Asked.ENTER, None)
+
+
+async def test_a_passkey_that_the_hub_shows_is_typed_on_the_instrument_by_a_person(ward):
+    manners = Manners(pairing=Pairing.TAKES_PASSKEY)
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,), hangs_up=True), manners)
+
+    async def types(question):
+        cuff.keys.type(question.passkey)
+
+    async with hub_with(cuff, person=Person(types)) as hub:
+        assert len(await hub.session(cuff)) == 1
+    ((asked, passkey),) = hub.person.asked
+    assert (asked, cuff.bonds) == (Asked.SHOW, 1)
+    assert 0 <= passkey <= 999_999
+
+
+async def test_a_passkey_typed_wrong_on_the_instrument_makes_no_bond_and_may_be_typed_again(ward):
+    manners = Manners(pairing=Pairing.TAKES_PASSKEY)
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,), hangs_up=True), manners)
+
+    async def mistypes_once(question):
+        wrong = len(hub.person.asked) == 1
+        cuff.keys.type((question.passkey + wrong) % 1_000_000)
+
+    async with hub_with(cuff, person=Person(mistypes_once)) as hub:
+        assert await hub.session(cuff) == []
+        assert cuff.bonds == 0
+        assert len(await hub.session(cuff)) == 1
+    assert cuff.bonds == 1
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+async def test_a_passkey_on_both_is_compared_by_a_person_and_a_no_makes_no_bond(ward, is_same):
+    manners = Manners(pairing=Pairing.COMPARES_PASSKEY)
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,), hangs_up=True), manners)
+
+    async def compares(question):
+        return (await cuff.keys.compared()) == question.passkey and is_same
+
+    async with hub_with(cuff, person=Person(compares)) as hub:
+        assert len(await hub.session(cuff)) == is_same
+    assert ({asked for asked, _ in hub.person.asked}, cuff.bonds) == ({Asked.COMPARE}, is_same)
+
+
+@pytest.mark.parametrize("pairing", [Pairing.TAKES_PASSKEY, Pairing.COMPARES_PASSKEY])
+async def test_an_operator_pairs_by_a_passkey_that_is_shown_or_compared(ward, pairing):
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,)), Manners(pairing=pairing))
+
+    async def at_the_terminal(question):
+        if question.asked is Asked.SHOW:
+            cuff.keys.type(question.passkey)
+            return None
+        return (await cuff.keys.compared()) == question.passkey
+
+    bluez = Bluez()
+    operator = await Operator.on(bluez, None)
+    paired = await operator.pair(
+        cuff.address, Person(at_the_terminal), again=False, within_s=PATIENCE_S
+    )
+    bluez.close()
+    assert (paired.is_paired, cuff.bonds) == (True, 1)
 
 
 async def test_nobody_pairs_who_is_not_enrolled(ward):

@@ -252,7 +252,8 @@ async def test_a_bonded_instrument_is_encrypted_again_without_pairing(playing):
 
 
 @pytest.mark.parametrize(
-    ("name", "passkey"), [("asks-for-security", None), ("shows-a-passkey", 204060)]
+    ("name", "passkey"),
+    [("asks-for-security", None), ("shows-a-passkey", 204060), ("compares-a-passkey", None)],
 )
 async def test_an_instrument_that_wants_to_be_paired_is(playing, name, passkey):
     async with playing(name, passkey) as hub:

@@ -14,9 +14,10 @@ class Pairing(StrEnum):
     JUST_WORKS = "just-works"
     SHOWS_PASSKEY = "shows-passkey"  # on its display, or printed on its back
     TAKES_PASSKEY = "takes-passkey"  # typed on its keys, as the other side shows it
+    COMPARES_PASSKEY = "compares-passkey"  # both show one, and a person says whether it is the same
 
 
-NEED_PASSKEY = frozenset({Pairing.SHOWS_PASSKEY, Pairing.TAKES_PASSKEY})
+NEED_PASSKEY = frozenset({Pairing.SHOWS_PASSKEY, Pairing.TAKES_PASSKEY, Pairing.COMPARES_PASSKEY})
 
 
 class Drop(StrEnum):

@@ -27,6 +27,7 @@ _CAPABILITY = {
     Pairing.JUST_WORKS: PairingDelegate.NO_OUTPUT_NO_INPUT,
     Pairing.SHOWS_PASSKEY: PairingDelegate.DISPLAY_OUTPUT_ONLY,
     Pairing.TAKES_PASSKEY: PairingDelegate.KEYBOARD_INPUT_ONLY,
+    Pairing.COMPARES_PASSKEY: PairingDelegate.DISPLAY_OUTPUT_AND_YES_NO_INPUT,
 }
 
 
@@ -90,12 +91,16 @@ class Deaf(Controller):
 
 
 class InstrumentKeys(PairingDelegate):
-    """An instrument's side of pairing, with a passkey on its display or keys to `type` one on."""
+    """An instrument's side of pairing, with a passkey on its display or keys to `type` one on.
+
+    What is to be compared is `compared`, and agreed to: whoever differs must say so at the hub.
+    """
 
     def __init__(self, manners: Manners) -> None:
         super().__init__(_CAPABILITY[manners.pairing])
         self._passkey = manners.passkey % _PASSKEY_END
         self._typed: asyncio.Future[int] | None = None
+        self._shown: asyncio.Queue[int] = asyncio.Queue()
 
     def type(self, passkey: int) -> None:
         """Type a passkey on the instrument, as a person would."""
@@ -106,6 +111,15 @@ class InstrumentKeys(PairingDelegate):
     async def generate_passkey(self) -> int:
         """Return the passkey on the display or the back."""
         return self._passkey
+
+    async def compared(self) -> int:
+        """Return the number that is shown to be compared, as soon as there is one."""
+        return await self._shown.get()
+
+    async def compare_numbers(self, number: int, digits: int) -> bool:  # noqa: ARG002 - Bumble's
+        """Show a number, and take it for the one that the hub shows."""
+        self._shown.put_nowait(number)
+        return True
 
     async def get_number(self) -> int | None:
         """Return what was typed, or is typed now."""

@@ -239,6 +239,7 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         ),
         "asks-for-security": _virtual(Manners(pairing=Pairing.JUST_WORKS, asks_for_security=True)),
         "shows-a-passkey": _virtual(Manners(pairing=Pairing.SHOWS_PASSKEY, passkey=204060)),
+        "compares-a-passkey": _virtual(Manners(pairing=Pairing.COMPARES_PASSKEY)),
         "private-address": _virtual(
             Manners(pairing=Pairing.JUST_WORKS, has_private_address=True), backlog=1
         ),
