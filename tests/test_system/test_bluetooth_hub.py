@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from drivers.contract import Peer
+from drivers.transports.ble.agent import PERSON_S
 from drivers.virtual.bluetooth.manners import Drop, Manners, Pairing
 from drivers.virtual.gatt.cuff import virtual_cuff
 from edge.clock import SystemClock
@@ -128,6 +129,34 @@ async def test_the_passkey_of_an_enrolled_cuff_is_asked_and_given_at_the_rooms_d
     assert room.radio.heard_s is not None
     assert room.radio.instruments["cuff"] is not None
     assert "4711" not in (tmp_path / "run.log").read_text("utf-8")
+    assert cuff.bonds == 1
+
+
+@pytest.mark.parametrize(
+    ("pairing", "asked"),
+    [(Pairing.TAKES_PASSKEY, "show-passkey"), (Pairing.COMPARES_PASSKEY, "compare-passkey")],
+)
+async def test_a_passkey_is_shown_at_the_rooms_door_to_be_typed_or_compared_until_it_is_paired(
+    ward, tmp_path, pairing, asked
+):
+    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,)), Manners(pairing=pairing))
+    async with hub(tmp_path, cuff):
+        door = await Door.open(tmp_path / "hub" / "control.sock")
+        try:
+            asking = await door.until(lambda room: room.radio and room.radio.asks, PATIENCE_S)
+            (ask,) = asking.radio.asks
+            if pairing is Pairing.TAKES_PASSKEY:
+                cuff.keys.type(ask.passkey)
+            else:
+                assert await cuff.keys.compared() == ask.passkey
+                await door.act("answer-pairing", instrument="cuff")
+            assert await door.until(lambda room: room.values, PATIENCE_S)
+            room = await door.until(lambda room: not room.radio.asks, PERSON_S / 2)
+        finally:
+            await door.close()
+    assert (ask.instrument, ask.asked) == ("cuff", asked)
+    assert room is not None  # not only when the question is too old
+    assert str(ask.passkey) not in (tmp_path / "run.log").read_text("utf-8")
     assert cuff.bonds == 1
 
 

@@ -21,6 +21,7 @@ AGENT = "org.bluez.Agent1"
 MANAGER = "org.bluez.AgentManager1"
 PATH = "/org/vitals_edge/agent"
 CAPABILITY = "KeyboardDisplay"
+LOOK_S = 1.0
 PERSON_S = 30.0  # the Security Manager Protocol gives up after so long
 REJECTED = "org.bluez.Error.Rejected"
 LAST_PASSKEY = 999_999
@@ -127,7 +128,7 @@ class Agent:
             log.warning("pairing: %s is paired and asks anew: an operator must do that", address)
             return None
         if message.member == "DisplayPasskey":
-            self._show(Question(address, Asked.SHOW, message.body[1]))
+            self._show(path, Question(address, Asked.SHOW, message.body[1]))
             return True
         return await self._asked(message, address)
 
@@ -142,13 +143,23 @@ class Agent:
             return passkey if is_passkey else None
         return None  # RequestPinCode and its like are of classic Bluetooth
 
-    def _show(self, question: Question) -> None:
-        async def show() -> None:
-            await self._ask(question)
-
-        task = asyncio.ensure_future(show())
+    def _show(self, path: str, question: Question) -> None:
+        task = asyncio.ensure_future(self._shown(path, question))
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
+
+    async def _shown(self, path: str, question: Question) -> None:
+        """Show a passkey for as long as it is of use: BlueZ does not say when it was typed."""
+        asking = asyncio.ensure_future(self._ask(question))
+        try:
+            while not (await asyncio.wait({asking}, timeout=LOOK_S))[0]:
+                device = await self._device(path)
+                if device is None or device.is_paired or not device.is_connected:
+                    return
+        except LinkError as error:
+            log.warning("pairing: %s", error)
+        finally:
+            asking.cancel()
 
     async def _device(self, path: str) -> Device | None:
         for device in await self._bluez.devices():
