@@ -10,7 +10,7 @@ from dbus_fast import Message
 from dbus_fast.aio import MessageBus
 
 from drivers.contract import Write
-from drivers.errors import LinkLost, LinkNotFound, Unpaired
+from drivers.errors import LinkLost, LinkNotFound
 from drivers.model import Flag, Instant, Measurement, Notice
 from drivers.registry import REGISTRY
 from drivers.transports.bench import BenchHost
@@ -142,17 +142,6 @@ async def test_a_cuff_is_heard_asked_and_emptied_whenever_it_calls(ward):
     assert [chunk.channel for chunk in hub.hosts[0].kept][-5:] == ["2a35"] * 5
 
 
-async def test_of_two_instruments_of_one_model_only_the_enrolled_one_is_connected_to(ward):
-    ours = await ward.add(virtual_cuff(1, measure_at_s=(1,), hangs_up=True))
-    other = virtual_cuff(2, measure_at_s=(0,), hangs_up=True)
-    other.peer = type(other.peer)("C0:FF:EE:00:00:99", name=ours.instrument.peer.name)
-    neighbour = await ward.add(other)
-    async with hub_with(ours) as hub:
-        assert len(await hub.session(ours)) == 1
-        await hub.heard(5)
-    assert (ours.connections, neighbour.connections) == (1, 0)
-
-
 async def test_what_came_before_the_subscription_failed_is_kept(ward):
     ward.bluez.faults.begin(Fault.SUBSCRIBE_RAISES)
     cuff = await ward.add(virtual_cuff(1, measure_at_s=(0,), hangs_up=True))
@@ -212,20 +201,6 @@ async def test_an_instrument_with_a_private_address_is_met_by_the_one_that_lasts
     assert (paired.address, paired.is_lasting) == (cuff.address, True)
     async with hub_with(cuff) as hub:
         assert len(await hub.session(cuff)) == 1
-
-
-async def test_a_hub_that_forgot_an_instrument_pairs_with_it_again(ward):
-    manners = Manners(pairing=Pairing.JUST_WORKS)
-    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0, 3)), manners)
-    async with hub_with(cuff) as hub:
-        async with hub.connected(cuff) as link:
-            await link.subscribe("2a35")
-        bluez = Bluez()
-        await (await Operator.on(bluez, None)).remove(cuff.address)
-        bluez.close()
-        async with hub.connected(cuff) as link:
-            await link.subscribe("2a35")
-    assert len(hub.person.asked) == 2
 
 
 async def test_an_indication_that_was_not_confirmed_comes_again_with_the_same_bytes(ward):
@@ -415,26 +390,6 @@ async def test_nobody_pairs_who_is_not_enrolled(ward):
     async with hub_with(cuff, pairs=False) as hub:
         assert await hub.session(cuff) == []
     assert (cuff.bonds, hub.person.asked) == (0, [])
-
-
-async def test_a_lost_bond_is_told_and_renewed_only_by_an_operator(ward):
-    manners = Manners(pairing=Pairing.JUST_WORKS)
-    cuff = await ward.add(virtual_cuff(1, measure_at_s=(0, 3), hangs_up=False), manners)
-    async with hub_with(cuff) as hub:
-        async with hub.connected(cuff) as link:
-            await link.subscribe("2a35")
-        cuff.forget_bonds()
-        for _ in range(2):
-            with pytest.raises(Unpaired, match="--again"):
-                await hub.session(cuff)
-        assert cuff.bonds == 0
-        bluez = Bluez()
-        operator = await Operator.on(bluez, None)
-        paired = await operator.pair(cuff.address, Person(), again=True, within_s=PATIENCE_S)
-        bluez.close()
-        assert paired.is_paired
-        async with hub.connected(cuff) as link:
-            await link.subscribe("2a35")
 
 
 async def test_an_operator_finds_pairs_lists_and_removes(ward):

@@ -314,8 +314,10 @@ async def test_a_bond_that_the_instrument_lost_is_told_and_made_anew_by_an_opera
         assert hub.instrument.bonds == bonds
         bluez = Bluez()
         operator = await Operator.on(bluez, None)
-        await operator.pair(hub.instrument.address, agrees, again=True, within_s=PATIENCE_S)
+        address = hub.instrument.address
+        paired = await operator.pair(address, agrees, again=True, within_s=PATIENCE_S)
         bluez.close()
+        assert paired.is_paired
         assert measured(await hub.session(until=1))
         assert hub.instrument.bonds == 1
 

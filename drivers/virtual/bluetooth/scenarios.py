@@ -32,7 +32,7 @@ from drivers.virtual.gatt.oximeter import virtual_oximeter
 CUFF, THERMOMETER, OXIMETER = "ble-blood-pressure", "ble-thermometer", "ble-oximeter"
 YEAR_S = 365 * 86400.0
 HOUR_S = 3600
-MULTIPLE_BONDS = CuffFeature.MULTIPLE_BONDS
+ALL_FEATURES = 0x3F
 TAKEN = DateTime(2026, 11, 23, 9, 15, 30)
 SPECIALS = tuple(Special)
 PRESSURES = ("systolic", "diastolic", "mean", "pulse_rate")
@@ -67,9 +67,15 @@ def _virtual(manners: Manners = PLAIN, **scene: object) -> Scenario:
     return Scenario(CUFF, lambda: virtual_cuff(1, **options), manners)
 
 
-def _bonded(then: Aftermath) -> Scenario:
-    manners = Manners(pairing=Pairing.JUST_WORKS)
-    return Scenario(OXIMETER, lambda: virtual_oximeter(1), manners, then=then)
+def _bonded(then: Aftermath, *, holds_one_bond: bool = False) -> Scenario:
+    """Return a cuff that measures every second for an hour, so that there is a next connection."""
+    scene = {
+        "measure_at_s": tuple(range(HOUR_S)),
+        "hangs_up": True,
+        "features": ALL_FEATURES ^ CuffFeature.MULTIPLE_BONDS if holds_one_bond else ALL_FEATURES,
+    }
+    manners = Manners(pairing=Pairing.JUST_WORKS, holds_one_bond=holds_one_bond)
+    return Scenario(CUFF, lambda: virtual_cuff(1, **scene), manners, then=then)
 
 
 def _pressures() -> Iterator[bytes]:
@@ -221,17 +227,7 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         ),
         "battery-is-changed": _bonded(Aftermath.BATTERY_CHANGE),
         "host-forgets-the-bond": _bonded(Aftermath.HOST_FORGETS),
-        "phone-takes-the-only-bond": Scenario(
-            CUFF,
-            lambda: virtual_cuff(
-                1,
-                measure_at_s=tuple(range(0, HOUR_S, 2)),
-                hangs_up=True,
-                features=0x3F - MULTIPLE_BONDS,
-            ),
-            Manners(pairing=Pairing.JUST_WORKS, holds_one_bond=True),
-            then=Aftermath.PHONE_PAIRS,
-        ),
+        "phone-takes-the-only-bond": _bonded(Aftermath.PHONE_PAIRS, holds_one_bond=True),
         "same-model-next-door": Scenario(
             CUFF,
             lambda: virtual_cuff(1, measure_at_s=(1,), backlog=1, hangs_up=True),
