@@ -4,7 +4,7 @@ The ranges are wide on purpose. They catch lost digits, other instruments' bytes
 documented; the instrument's own alarms judge the patient.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from drivers.model import Metric, Reading, Status, Unit
@@ -72,6 +72,19 @@ def axis(metric: Metric, degrees: float | None) -> Reading:
     elif not -360.0 <= degrees <= 360.0:
         status = Status.IMPLAUSIBLE
     return Reading(metric, degrees if status is Status.OK else None, Unit.DEGREE, status)
+
+
+def coded(
+    metric: Metric,
+    value: int,
+    unit: Unit,
+    codes: Collection[int],
+    status: Status = Status.OK,
+) -> Reading:
+    """Return the value unless it is one of the `codes` by which the instrument says nothing."""
+    if status is Status.OK and value in codes:
+        status = Status.NOT_A_NUMBER
+    return reading(metric, value, unit, status)
 
 
 def pressures(

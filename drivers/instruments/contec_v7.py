@@ -28,7 +28,7 @@ from drivers.model import (
     Status,
     Unit,
 )
-from drivers.plausibility import reading
+from drivers.plausibility import coded, reading
 from drivers.pleth import PlethStream
 from drivers.protocols.contec_v7 import (
     ASK_IDENTIFIER,
@@ -136,8 +136,8 @@ def readings(packet: Packet) -> tuple[Reading, ...]:
         status = Status.SEARCHING
     perfusion = low | high << 8
     return (
-        _reading(Metric.SPO2, spo2, NO_SPO2, status),
-        _reading(Metric.PULSE_RATE, pulse, NO_PULSE, status),
+        coded(Metric.SPO2, spo2, Unit.PERCENT, {NO_SPO2}, status),
+        coded(Metric.PULSE_RATE, pulse, Unit.PER_MIN, {NO_PULSE}, status),
         _perfusion(0 if bar & 0x10 else perfusion, status),
     )
 
@@ -146,13 +146,6 @@ def _perfusion(hundredths: int, status: Status) -> Reading:
     if status is Status.OK and hundredths == NO_PERFUSION:
         status = Status.NOT_A_NUMBER
     return reading(Metric.PERFUSION_INDEX, hundredths / 100, Unit.PERCENT, status)
-
-
-def _reading(metric: Metric, value: int, none: int, status: Status) -> Reading:
-    if status is Status.OK and value == none:
-        status = Status.NOT_A_NUMBER
-    unit = Unit.PERCENT if metric is Metric.SPO2 else Unit.PER_MIN
-    return reading(metric, value, unit, status)
 
 
 def _is(kind: int) -> Callable[[Packet], bool]:

@@ -20,7 +20,7 @@ from drivers.model import (
     Status,
     Unit,
 )
-from drivers.plausibility import reading
+from drivers.plausibility import coded, reading
 from drivers.protocols.masimo_mightysat import SEND, Decoder, Frame
 from drivers.sessions import Dialogue, emitting
 
@@ -62,17 +62,9 @@ class MightySat:
 def readings(frame: Frame) -> tuple[Reading, ...]:
     """Return what a frame of numbers says."""
     index = frame.word(_INDEX)
+    status = Status.NOT_A_NUMBER if index in _CODES else Status.OK
     return (
-        _reading(Metric.SPO2, frame.word(_SPO2), Unit.PERCENT, {0x7F, 0xFF, *_CODES}),
-        _reading(Metric.PULSE_RATE, frame.word(_PULSE), Unit.PER_MIN, {0xFF, *_CODES}),
-        reading(
-            Metric.PERFUSION_INDEX,
-            index / 100,
-            Unit.PERCENT,
-            Status.NOT_A_NUMBER if index in _CODES else Status.OK,
-        ),
+        coded(Metric.SPO2, frame.word(_SPO2), Unit.PERCENT, _CODES | {0x7F, 0xFF}),
+        coded(Metric.PULSE_RATE, frame.word(_PULSE), Unit.PER_MIN, _CODES | {0xFF}),
+        reading(Metric.PERFUSION_INDEX, index / 100, Unit.PERCENT, status),
     )
-
-
-def _reading(metric: Metric, value: int, unit: Unit, codes: set[int]) -> Reading:
-    return reading(metric, value, unit, Status.NOT_A_NUMBER if value in codes else Status.OK)

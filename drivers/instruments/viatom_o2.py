@@ -21,14 +21,15 @@ from drivers.model import (
     Status,
     Unit,
 )
-from drivers.plausibility import reading
+from drivers.plausibility import coded, reading
 from drivers.protocols.viatom_o2 import READ_SENSORS, Answer, Decoder, command
 from drivers.sessions import Dialogue, emitting
 
 DRIVER = "viatom-o2"
 EVERY_S = 2.0
 
-_CODES = {Metric.SPO2: (127, 255), Metric.PULSE_RATE: (255,)}
+_NO_SPO2 = frozenset({127, 255})
+_NO_PULSE = frozenset({255})
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,16 +63,10 @@ def readings(answer: Answer) -> tuple[Reading, ...]:
     """Return what the sensors say."""
     spo2, pulse, index, worn = (answer.data[at] for at in (0, 1, 10, 11))
     status = Status.OK if worn else Status.SENSOR_OFF
-    saturation = _reading(Metric.SPO2, spo2, Unit.PERCENT, status)
+    saturation = coded(Metric.SPO2, spo2, Unit.PERCENT, _NO_SPO2, status)
     perfusion = status if saturation.value is not None else saturation.status
     return (
         saturation,
-        _reading(Metric.PULSE_RATE, pulse, Unit.PER_MIN, status),
+        coded(Metric.PULSE_RATE, pulse, Unit.PER_MIN, _NO_PULSE, status),
         reading(Metric.PERFUSION_INDEX, index / 10, Unit.PERCENT, perfusion),
     )
-
-
-def _reading(metric: Metric, value: int, unit: Unit, status: Status) -> Reading:
-    if status is Status.OK and value in _CODES[metric]:
-        status = Status.NOT_A_NUMBER
-    return reading(metric, value, unit, status)

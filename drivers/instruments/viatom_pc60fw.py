@@ -17,10 +17,9 @@ from drivers.model import (
     Measurement,
     Metric,
     Reading,
-    Status,
     Unit,
 )
-from drivers.plausibility import reading
+from drivers.plausibility import coded, reading
 from drivers.protocols.viatom_pc60fw import Decoder, Packet
 from drivers.sessions import listen
 
@@ -54,13 +53,9 @@ def readings(packet: Packet) -> tuple[Reading, ...]:
     """Return what a packet of numbers says."""
     spo2, low, high, index = packet.content[:4]
     pulse = low | high << 8
-    saturation = reading(Metric.SPO2, spo2, Unit.PERCENT, _status(spo2, _NO_SPO2))
+    saturation = coded(Metric.SPO2, spo2, Unit.PERCENT, _NO_SPO2)
     return (
         saturation,
-        reading(Metric.PULSE_RATE, pulse, Unit.PER_MIN, _status(pulse, _NO_PULSE)),
+        coded(Metric.PULSE_RATE, pulse, Unit.PER_MIN, _NO_PULSE),
         reading(Metric.PERFUSION_INDEX, index / 10, Unit.PERCENT, saturation.status),
     )
-
-
-def _status(value: int, codes: frozenset[int]) -> Status:
-    return Status.NOT_A_NUMBER if value in codes else Status.OK
